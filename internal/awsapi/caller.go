@@ -1,0 +1,34 @@
+package awsapi
+
+import "context"
+
+// A Caller is who makes a call, from where, and into which account and region it goes.
+type Caller struct {
+	Account     string // "000000000000"
+	Region      string // "us-east-1": state is kept by account and region
+	RequestID   string
+	ARN         string // of the principal: user, assumed role, root
+	UserID      string // AIDA…, AROA…:session, or the account
+	AccessKeyID string
+	Service     string // "apigateway.amazonaws.com" when one of our services calls; then ARN is that of the resource it calls for
+	SourceIP    string
+	UserAgent   string
+	Admin       bool // may do all: the admin key, or the server itself
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context that carries c.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerOf returns who makes the call of ctx. A context without a caller is a programmer's mistake, and panics:
+// state must never be kept under no account.
+func CallerOf(ctx context.Context) Caller {
+	c, ok := ctx.Value(callerKey{}).(Caller)
+	if !ok {
+		panic("awsapi: context without caller")
+	}
+	return c
+}

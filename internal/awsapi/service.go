@@ -1,0 +1,71 @@
+// Package awsapi is what all services have in common: an operation is a function, a service is a table of them, and
+// the same table answers HTTP (Handler), calls inside the process (Catalog.Call), coverage and console.
+// Services never see the protocol they are called by.
+package awsapi
+
+import (
+	"context"
+	"reflect"
+)
+
+// A Service is one AWS service as a table of operations.
+type Service interface {
+	// API tells how the service is called over HTTP. It is generated from AWS's model, in awsapi/shapes/<service>.
+	API() *API
+
+	// Operations maps names, as AWS spells them, to functions. What is not in the map is answered with a
+	// clear error that the operation is not supported.
+	Operations() map[string]Operation
+}
+
+// An API is the part of AWS's service model that a server needs.
+type API struct {
+	Name         string // our name: "dynamodb", "apigatewayv2"
+	SigningName  string // "dynamodb", "apigateway"
+	Version      string // "2012-08-10"
+	Protocol     Protocol
+	JSONVersion  string // "1.0" or "1.1", for Protocol JSON
+	TargetPrefix string // "DynamoDB_20120810", for Protocol JSON
+	XMLNamespace string // for Protocol Query and RestXML
+	Operations   map[string]Binding
+}
+
+// A Protocol is one of AWS's wire protocols.
+type Protocol string
+
+// Protocols.
+const (
+	JSON     Protocol = "json"
+	RestJSON Protocol = "rest-json"
+	Query    Protocol = "query"
+	RestXML  Protocol = "rest-xml"
+)
+
+// A Binding says how one operation looks in HTTP.
+type Binding struct {
+	Method        string // "POST"
+	URI           string // "/v2/apis/{apiId}/routes"
+	Status        int    // of success; 0 means 200
+	ResultWrapper string // "CreateStackResult", for Protocol Query
+}
+
+// An Operation is a function of a service.
+type Operation struct {
+	in, out reflect.Type
+	call    func(ctx context.Context, in any) (any, error)
+}
+
+// Op makes an operation of f. In and Out are structs with the tags that awsapi/shapes describes.
+func Op[In, Out any](f func(context.Context, *In) (*Out, error)) Operation {
+	return Operation{
+		in:  reflect.TypeFor[In](),
+		out: reflect.TypeFor[Out](),
+		call: func(ctx context.Context, in any) (any, error) {
+			out, err := f(ctx, in.(*In))
+			if err != nil {
+				return nil, err
+			}
+			return out, nil
+		},
+	}
+}
