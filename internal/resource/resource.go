@@ -61,7 +61,8 @@ type Result struct {
 //	}
 //
 // A property's name is the field's (or that of its json tag). Fields are optional unless tagged required; unknown
-// properties are refused, at every depth, but for fields of type map or any (free JSON).
+// properties are refused, at every depth, but for fields of type map or any (free JSON). Fields may be strings, booleans,
+// integers, floats, structs, maps, slices, pointers to these, any, and json.RawMessage.
 type Handlers[P any] struct {
 	Create func(ctx context.Context, r Request, p *P) (Result, error)
 	Update func(ctx context.Context, r Request, p, old *P) (Result, error) // nil: every property is create-only
