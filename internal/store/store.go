@@ -39,13 +39,14 @@ type Store interface {
 	List(ctx context.Context, prefix string) ([]Doc, error)
 
 	// Apply makes all writes or none, and returns the revision of the last one. It returns ErrConflict if
-	// the condition of any write does not hold.
+	// the condition of any write does not hold. There is at least one write, and no key twice.
 	Apply(ctx context.Context, writes ...Write) (rev uint64, err error)
 
 	// Watch calls f with every document under prefix as it is now (in no particular order), then once with
 	// CaughtUp, then with every change in the order of revisions, one call at a time, until ctx is done or f
 	// returns an error, which Watch returns. A document that is replaced while Watch catches up may be
-	// reported in its newer form only.
+	// reported in its newer form only. Watch returns ErrUnavailable when it can no longer promise that no
+	// change is missed (the store was dropped, or out of reach for long): watch again from the start.
 	Watch(ctx context.Context, prefix string, f func(Event) error) error
 }
 
@@ -112,7 +113,8 @@ type Stores interface {
 	// Open opens the store, making it if it does not exist. The same name gives the same store.
 	Open(ctx context.Context, name string) (Store, error)
 
-	// Drop removes the store and all its documents. Dropping what does not exist is no error.
+	// Drop removes the store and all its documents. Dropping what does not exist is no error. Stores that were
+	// opened before then answer ErrUnavailable, and their watches end with it.
 	Drop(ctx context.Context, name string) error
 
 	// Blobs returns the place for large immutable things: function code, objects.
