@@ -1,7 +1,7 @@
 // Command shapes writes internal/awsapi/shapes from the service models of aws-sdk-go v1. See README.md.
 package main
 
-//go:generate sh -c "cd ../.. && go -C tools/shapes run . -models \"$(go mod download -json github.com/aws/aws-sdk-go@v1.55.8 | sed -n 's/.*\"Dir\": \"\\(.*\\)\".*/\\1/p')/models/apis\" -out \"$PWD/internal/awsapi/shapes\""
+//go:generate sh -c "go run . -models \"$(go -C ../.. mod download -json github.com/aws/aws-sdk-go@v1.55.8 | sed -n 's/.*\"Dir\": \"\\(.*\\)\".*/\\1/p')/models/apis\" -out ../../internal/awsapi/shapes"
 
 import (
 	"bufio"

@@ -27,7 +27,7 @@ type GetConnectionOutput struct {
 // PostToConnectionInput is what PostToConnection takes.
 type PostToConnectionInput struct {
 	ConnectionId *string `aws:"connectionId,uri,required"`
-	Data         []byte  `aws:"Data,payload,required,max=131072"`
+	Data         []byte  `aws:"Data,payload,required"`
 }
 
 // PostToConnectionOutput is what PostToConnection gives.
