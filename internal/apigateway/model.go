@@ -1,5 +1,3 @@
-// Package apigateway is the noun: WebSocket APIs, their parts, and the Snapshot of a stage that the data plane serves.
-// service/apigatewayv2 edits it, gateway runs it; they meet only in the documents described here (keys.go).
 package apigateway
 
 import "time"
@@ -135,6 +133,7 @@ type Stage struct {
 	RouteSettings       map[string]RouteSettings `json:"routeSettings,omitempty"`
 	LastDeployment      string                   `json:"lastDeploymentStatusMessage,omitempty"`
 	Tags                map[string]string        `json:"tags,omitempty"`
+	Token               string                   `json:"token,omitempty"` // of the CloudFormation step that made it, so that the step can be repeated
 	Created             time.Time                `json:"created"`
 	Updated             time.Time                `json:"updated"`
 }
