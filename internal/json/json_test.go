@@ -57,12 +57,12 @@ func TestPick(t *testing.T) {
 		{"too_deep", strings.Repeat("[", 10001) + strings.Repeat("]", 10001), name("a"), `!`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			values := make([][]byte, 1)
+			values := make([]json.Span, 1)
 			got := "!"
 			if json.NewPicker(tt.path).Pick([]byte(tt.doc), values) {
 				got = "-"
-				if values[0] != nil {
-					got = string(values[0])
+				if v := values[0].Of([]byte(tt.doc)); v != nil {
+					got = string(v)
 				}
 			}
 			if got != tt.want {
@@ -178,7 +178,7 @@ func FuzzScan(f *testing.F) {
 	paths := []json.Path{name("a"), name("a", "b"), {{Index: 1, Array: true}}, nil}
 	picker := json.NewPicker(paths...)
 	f.Fuzz(func(t *testing.T, doc string) {
-		values := make([][]byte, len(paths))
+		values := make([]json.Span, len(paths))
 		ok := picker.Pick([]byte(doc), values)
 		if want := stdjson.Valid([]byte(doc)); ok != want || ok != json.Valid([]byte(doc)) {
 			t.Fatalf("Pick(%q) = %v, Valid = %v, the standard library says %v", doc, ok, json.Valid([]byte(doc)), want)
@@ -192,13 +192,14 @@ func FuzzScan(f *testing.F) {
 		}
 		for i, path := range paths {
 			want, found := walk(tree, path)
-			if found != (values[i] != nil) {
-				t.Fatalf("path %v of %q: scanned %q, parsed %v", path, doc, values[i], want)
+			text := values[i].Of([]byte(doc))
+			if found != (text != nil) {
+				t.Fatalf("path %v of %q: scanned %q, parsed %v", path, doc, text, want)
 			}
 			if !found {
 				continue
 			}
-			part, err := json.ParseLenient(values[i])
+			part, err := json.ParseLenient(text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,7 +250,7 @@ func BenchmarkPick(b *testing.B) {
 	for _, size := range []int{100, 1 << 10, 16 << 10} {
 		doc := []byte(`{"action":"join","text":"` + strings.Repeat("x", size-30) + `"}`)
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			p, values := json.NewPicker(name("action")), make([][]byte, 1)
+			p, values := json.NewPicker(name("action")), make([]json.Span, 1)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(doc)))
 			for b.Loop() {

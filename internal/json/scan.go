@@ -21,6 +21,17 @@ type Step struct {
 // A Path leads from a document to a value in it. The empty path is the document.
 type Path []Step
 
+// A Span is where a value stands in a document; the zero Span is nowhere.
+type Span struct{ From, To int }
+
+// Of returns the value's text, nil for the zero Span.
+func (s Span) Of(doc []byte) []byte {
+	if s.To == 0 {
+		return nil
+	}
+	return doc[s.From:s.To]
+}
+
 // A Picker finds the values at its paths in one pass over a document. It may be used from many goroutines.
 type Picker struct {
 	paths []Path
@@ -34,13 +45,12 @@ func NewPicker(paths ...Path) *Picker {
 	return &Picker{paths: paths}
 }
 
-// Pick reports whether doc is JSON (RFC 8259), and sets values[i] to the text of the value at path i, nil where there
-// is none. Of members with the same name the last counts. values must be as long as there are paths.
-func (p *Picker) Pick(doc []byte, values [][]byte) bool {
+// Pick reports whether doc is JSON (RFC 8259), and sets values[i] to where the value at path i stands. Of members with the same name the last counts. values must be as long as there are paths.
+func (p *Picker) Pick(doc []byte, values []Span) bool {
 	s := scanner{doc: doc, paths: p.paths, values: values}
 	var mask uint64
 	for i, path := range p.paths {
-		values[i] = nil
+		values[i] = Span{}
 		if len(path) > 0 {
 			mask |= 1 << i
 		}
@@ -52,7 +62,7 @@ func (p *Picker) Pick(doc []byte, values [][]byte) bool {
 	}
 	for i, path := range p.paths {
 		if len(path) == 0 {
-			values[i] = doc[start:s.pos]
+			values[i] = Span{start, s.pos}
 		}
 	}
 	s.space()
@@ -77,7 +87,7 @@ type scanner struct {
 	pos    int
 	depth  int
 	paths  []Path
-	values [][]byte
+	values []Span
 }
 
 func (s *scanner) space() {
@@ -233,7 +243,7 @@ func (s *scanner) part(mask uint64, level int) bool {
 	var on uint64
 	for m := mask; m != 0; m &= m - 1 {
 		p := bits.TrailingZeros64(m)
-		s.values[p] = nil // an earlier member of the same name does not count
+		s.values[p] = Span{} // an earlier member of the same name does not count
 		if len(s.paths[p]) > level+1 {
 			on |= 1 << p
 		}
@@ -243,7 +253,7 @@ func (s *scanner) part(mask uint64, level int) bool {
 		return false
 	}
 	for m := mask &^ on; m != 0; m &= m - 1 {
-		s.values[bits.TrailingZeros64(m)] = s.doc[start:s.pos]
+		s.values[bits.TrailingZeros64(m)] = Span{start, s.pos}
 	}
 	return true
 }
