@@ -43,10 +43,10 @@ type Store interface {
 	Apply(ctx context.Context, writes ...Write) (rev uint64, err error)
 
 	// Watch calls f with every document under prefix as it is now (in no particular order), then once with
-	// CaughtUp, then with every change in the order of revisions, one call at a time, until ctx is done or f
-	// returns an error, which Watch returns. A document that is replaced while Watch catches up may be
-	// reported in its newer form only. Watch returns ErrUnavailable when it can no longer promise that no
-	// change is missed (the store was dropped, or out of reach for long): watch again from the start.
+	// CaughtUp, then with the changes in the order of revisions, one call at a time, until ctx is done or f
+	// returns an error, which Watch returns. The newest form of a document is always reported; one that is
+	// replaced before it could be reported may be skipped. Watch returns ErrUnavailable when it can no longer
+	// promise that (the store was dropped, or out of reach for long): watch again from the start.
 	Watch(ctx context.Context, prefix string, f func(Event) error) error
 }
 

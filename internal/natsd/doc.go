@@ -1,0 +1,15 @@
+// Package natsd is the engine below store/nats and bus/nats: a NATS server with JetStream, either embedded in this
+// process or reached by URL. Both give the same connection, so nothing above knows which one it runs on:
+//
+//	engine, err := natsd.Embedded(natsd.Config{Dir: dir, Log: log}) // or natsd.External(ctx, url, log)
+//	stores := storenats.New(engine.Conn())
+//	bus := busnats.New(engine.Conn())
+//	…
+//	engine.Close() // after everything that uses the connection has stopped
+//
+// embedded.go starts and stops the server inside the process; it opens no port. dir.go prepares the data directory and
+// locks it against a second process, lock_*.go per system. verify.go looks for damage before the server reads its files,
+// because the server itself drops what it cannot read. external.go connects to a cluster. log.go passes the server's warnings on.
+//
+// The package configures no cluster of embedded servers: several nodes share an external one.
+package natsd

@@ -1,0 +1,120 @@
+package natsd
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// Config says how to embed the engine.
+type Config struct {
+	// Dir is the data directory. It is made if missing, with mode 0700.
+	Dir string
+
+	// SyncInterval is how much acknowledged work a power failure may take. Zero, the default, takes nothing: every
+	// write is on the disk before it is acknowledged. A killed process loses nothing either way.
+	SyncInterval time.Duration
+
+	// Log receives the server's warnings and errors. Nil is slog.Default.
+	Log *slog.Logger
+}
+
+// An Engine is a running or connected NATS server.
+type Engine struct {
+	conn   *nats.Conn
+	server *server.Server // nil when external
+	lock   *dirLock       // nil when external
+}
+
+const (
+	readyTimeout = time.Minute // recovery of a large data directory
+	noLimit      = 1 << 60     // the disk is the limit; the server's default depends on what is free when it starts
+	batchLimit   = 4096        // atomic batches in flight; the server's default of 50 is below what one busy node makes
+	maxPayload   = 1 << 20
+)
+
+// Embedded starts the engine in this process, and returns when it is ready. Its errors are sentences for the operator.
+func Embedded(cfg Config) (_ *Engine, err error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	lock, err := prepareDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{lock: lock}
+	defer func() {
+		if err != nil {
+			e.Close()
+		}
+	}()
+	if err := verify(cfg.Dir, cfg.Log); err != nil {
+		return nil, err
+	}
+
+	log := &serverLog{log: cfg.Log}
+	if e.server, err = server.NewServer(options(cfg)); err != nil {
+		return nil, fmt.Errorf("configure the engine: %w", err)
+	}
+	e.server.SetLoggerV2(log, false, false, false)
+	e.server.Start()
+	if !e.server.ReadyForConnections(readyTimeout) || !e.server.JetStreamEnabled() {
+		return nil, fmt.Errorf("the engine did not start on %s: %s", cfg.Dir, log.lastError())
+	}
+	e.conn, err = nats.Connect("", append(clientOptions(cfg.Log), nats.InProcessServer(e.server))...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded engine: %w", err)
+	}
+	if err := verifyRestored(e.server, cfg.Dir); err != nil {
+		return nil, fmt.Errorf("%w; the engine says: %s", err, log.lastError())
+	}
+	return e, nil
+}
+
+func options(cfg Config) *server.Options {
+	o := &server.Options{
+		ServerName:         "sallyport",
+		DontListen:         true,
+		NoSigs:             true,
+		NoSystemAccount:    true,
+		MaxPayload:         maxPayload,
+		MaxControlLine:     server.MAX_CONTROL_LINE_SIZE,
+		JetStream:          true,
+		StoreDir:           cfg.Dir,
+		JetStreamMaxStore:  noLimit,
+		JetStreamMaxMemory: noLimit,
+		SyncAlways:         cfg.SyncInterval == 0,
+		SyncInterval:       cfg.SyncInterval,
+	}
+	o.JetStreamLimits.MaxBatchInflightPerStream = batchLimit
+	o.JetStreamLimits.MaxBatchInflightTotal = batchLimit
+	return o
+}
+
+// Conn is the connection for store/nats and bus/nats. It is the engine's own: do not close it.
+func (e *Engine) Conn() *nats.Conn { return e.conn }
+
+// Close ends the connection and the embedded server, and returns when all is stopped and the directory is free.
+func (e *Engine) Close() {
+	if e.conn != nil {
+		closed := make(chan struct{})
+		e.conn.SetClosedHandler(func(*nats.Conn) { close(closed) })
+		if !e.conn.IsClosed() {
+			e.conn.Close()
+			<-closed
+		}
+		e.conn = nil
+	}
+	if e.server != nil {
+		e.server.Shutdown()
+		e.server.WaitForShutdown()
+		e.server = nil
+	}
+	if e.lock != nil {
+		e.lock.release()
+		e.lock = nil
+	}
+}

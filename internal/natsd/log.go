@@ -1,0 +1,46 @@
+package natsd
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// serverLog passes the server's warnings and errors to slog, and remembers the last error for the error of Embedded.
+// Notices are the server's diary, not ours.
+type serverLog struct {
+	log *slog.Logger
+
+	mu   sync.Mutex // guards last
+	last string
+}
+
+func (l *serverLog) Noticef(string, ...any) {}
+func (l *serverLog) Debugf(string, ...any)  {}
+func (l *serverLog) Tracef(string, ...any)  {}
+
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.log.Warn("engine warning", "engine", fmt.Sprintf(format, v...))
+}
+
+func (l *serverLog) Errorf(format string, v ...any) { l.error(format, v...) }
+
+// Fatalf does not end the process: Embedded sees that the server did not start.
+func (l *serverLog) Fatalf(format string, v ...any) { l.error(format, v...) }
+
+func (l *serverLog) error(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	l.mu.Lock()
+	l.last = text
+	l.mu.Unlock()
+	l.log.Error("engine error", "engine", text)
+}
+
+func (l *serverLog) lastError() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == "" {
+		return "no reason given"
+	}
+	return l.last
+}
