@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 	"time"
@@ -186,14 +187,11 @@ func (p *Parts) DeleteStage(name string) error {
 }
 
 // DeleteRouteSettings removes the settings of one route key.
-func (p *Parts) DeleteRouteSettings(stage, key string) error {
-	s, err := p.Stage(stage)
-	if err != nil {
-		return err
-	}
+func (s *Stage) DeleteRouteSettings(key string) error {
 	if _, ok := s.RouteSettings[key]; !ok {
 		return NotFound("Unable to find Route by key %s within the provided RouteSettings", key)
 	}
+	s.RouteSettings = maps.Clone(s.RouteSettings)
 	delete(s.RouteSettings, key)
 	return nil
 }
