@@ -32,7 +32,7 @@ type Bus interface {
 	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
 
 	// Serve answers requests to subject until cancel is called; calls run concurrently. Of several who serve a subject, one gets
-	// each request. f may keep data.
+	// each request. f may keep data. cancel ends the context of running calls, and returns when they have returned.
 	Serve(subject string, f func(ctx context.Context, subject string, data []byte) []byte) (cancel func(), err error)
 
 	// Queue opens the durable queue of this name, making it if it does not exist. Names are [A-Za-z0-9_-]+.
@@ -55,7 +55,7 @@ type Queue interface {
 type Job struct {
 	ID      string
 	Data    []byte
-	Attempt int // 1 for the first delivery
+	Attempt int // 1 for the first delivery; it may count one too many after a kill -9
 }
 
 // Retry is an error that says when a job should be tried again.
