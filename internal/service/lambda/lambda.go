@@ -1,0 +1,140 @@
+package lambda
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
+	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
+	"github.com/sallyport/sallyport/internal/bus"
+	"github.com/sallyport/sallyport/internal/service/lambda/worker"
+	"github.com/sallyport/sallyport/internal/store"
+)
+
+// storeName is the store of this service.
+const storeName = "lambda"
+
+// Roles gives functions the credentials of their roles.
+type Roles interface {
+	SessionCredentials(ctx context.Context, roleARN, sessionName string) (accessKeyID, secret, token string, expires time.Time, err error)
+}
+
+// Objects is where code that was uploaded to S3 comes from.
+type Objects interface {
+	Open(ctx context.Context, bucket, key, version string) (io.ReadCloser, error)
+}
+
+// Destinations takes what is left of asynchronous events that this service cannot deliver itself: records for queues,
+// topics and buses.
+type Destinations interface {
+	Deliver(ctx context.Context, arn string, record []byte) error
+}
+
+// A Config says what the service stands on.
+type Config struct {
+	Stores  store.Stores
+	Bus     bus.Bus
+	Pool    *worker.Pool
+	Roles   Roles
+	Objects Objects // nil: code cannot come from S3
+	Logs    worker.Sink
+
+	// Destinations is optional.
+	Destinations Destinations
+
+	// CodeDir is a folder of ours where code is unpacked; it may be emptied while the server is down.
+	CodeDir string
+
+	// LocalCode allows code that lies in folders of this machine (see LocalBucket).
+	LocalCode bool
+
+	// Extra returns further variables, as "K=V", for the functions' processes.
+	Extra func() []string
+
+	// Modules returns the folders of the SDK that the runtime brings along; it may fetch them.
+	Modules func(ctx context.Context, runtime, codeDir string) []string
+
+	// RetryDelays are the waits before the second and third attempt of an asynchronous event; nil means AWS's, one and two minutes.
+	RetryDelays []time.Duration
+
+	// LaxPermissions only warns where the resource policy of a function does not let a service invoke it.
+	LaxPermissions bool
+
+	Log *slog.Logger
+}
+
+// Service is AWS Lambda.
+type Service struct {
+	cfg     Config
+	catalog catalog
+	flights flights
+}
+
+// New returns a service that answers nothing before Run has read its functions.
+func New(cfg Config) *Service {
+	if cfg.RetryDelays == nil {
+		cfg.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
+	}
+	s := &Service{cfg: cfg}
+	s.catalog.init()
+	return s
+}
+
+// Run follows the store and works off asynchronous events until ctx is done.
+func (s *Service) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	async := make(chan error, 1)
+	go func() { async <- s.runAsync(ctx) }()
+	err := s.follow(ctx)
+	cancel()
+	if asyncErr := <-async; err == nil {
+		err = asyncErr
+	}
+	return err
+}
+
+// API implements awsapi.Service.
+func (s *Service) API() *awsapi.API { return shape.API }
+
+// Operations implements awsapi.Service.
+func (s *Service) Operations() map[string]awsapi.Operation {
+	return map[string]awsapi.Operation{
+		"AddPermission":                   awsapi.Op(s.addPermission),
+		"CreateAlias":                     awsapi.Op(s.createAlias),
+		"CreateFunction":                  awsapi.Op(s.createFunction),
+		"DeleteAlias":                     awsapi.Op(s.deleteAlias),
+		"DeleteFunction":                  awsapi.Op(s.deleteFunction),
+		"DeleteFunctionConcurrency":       awsapi.Op(s.deleteFunctionConcurrency),
+		"DeleteFunctionEventInvokeConfig": awsapi.Op(s.deleteFunctionEventInvokeConfig),
+		"GetAccountSettings":              awsapi.Op(s.getAccountSettings),
+		"GetAlias":                        awsapi.Op(s.getAlias),
+		"GetFunction":                     awsapi.Op(s.getFunction),
+		"GetFunctionCodeSigningConfig":    awsapi.Op(s.getFunctionCodeSigningConfig),
+		"GetFunctionConcurrency":          awsapi.Op(s.getFunctionConcurrency),
+		"GetFunctionConfiguration":        awsapi.Op(s.getFunctionConfiguration),
+		"GetFunctionEventInvokeConfig":    awsapi.Op(s.getFunctionEventInvokeConfig),
+		"GetFunctionRecursionConfig":      awsapi.Op(s.getFunctionRecursionConfig),
+		"GetPolicy":                       awsapi.Op(s.getPolicy),
+		"GetRuntimeManagementConfig":      awsapi.Op(s.getRuntimeManagementConfig),
+		"Invoke":                          awsapi.Op(s.invoke),
+		"InvokeAsync":                     awsapi.Op(s.invokeAsync),
+		"ListAliases":                     awsapi.Op(s.listAliases),
+		"ListFunctionEventInvokeConfigs":  awsapi.Op(s.listFunctionEventInvokeConfigs),
+		"ListFunctions":                   awsapi.Op(s.listFunctions),
+		"ListTags":                        awsapi.Op(s.listTags),
+		"ListVersionsByFunction":          awsapi.Op(s.listVersionsByFunction),
+		"PublishVersion":                  awsapi.Op(s.publishVersion),
+		"PutFunctionConcurrency":          awsapi.Op(s.putFunctionConcurrency),
+		"PutFunctionEventInvokeConfig":    awsapi.Op(s.putFunctionEventInvokeConfig),
+		"RemovePermission":                awsapi.Op(s.removePermission),
+		"TagResource":                     awsapi.Op(s.tagResource),
+		"UntagResource":                   awsapi.Op(s.untagResource),
+		"UpdateAlias":                     awsapi.Op(s.updateAlias),
+		"UpdateFunctionCode":              awsapi.Op(s.updateFunctionCode),
+		"UpdateFunctionConfiguration":     awsapi.Op(s.updateFunctionConfiguration),
+		"UpdateFunctionEventInvokeConfig": awsapi.Op(s.updateFunctionEventInvokeConfig),
+	}
+}

@@ -1,0 +1,313 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// A group is the processes of one Spec. All its fields are guarded by Pool.mu.
+type group struct {
+	spec     *Spec
+	idle     []*environment // the last is the one used last, and used next
+	waiters  []*waiter      // requests that wait for a process, the oldest first
+	starting int            // processes being started, or queued to be
+	prepare  int            // of these, those that no request waits for
+	busy     int
+	retired  bool
+}
+
+// A waiter is a request that waits for an environment. The first that gets free serves it, be it new or used.
+type waiter struct{ got chan grant }
+
+// A grant is what a waiter gets: an environment, or why there is none.
+type grant struct {
+	env    *environment
+	err    error    // the process could not be started
+	failed *outcome // the process could not be initialized
+	log    *logStream
+	init   time.Duration
+	exit   string
+	ended  bool
+}
+
+func newCall(spec *Spec, in *Invocation) *call {
+	c := &call{in: in, id: in.RequestID, arn: in.FunctionARN, trace: in.TraceID, done: make(chan outcome, 1)}
+	if c.id == "" {
+		c.id = newID()
+	}
+	if c.arn == "" {
+		c.arn = spec.arn()
+	}
+	if c.trace == "" {
+		var b [20]byte
+		rand.Read(b[:])
+		x := hex.EncodeToString(b[:])
+		c.trace = "Root=1-" + strconv.FormatInt(time.Now().Unix(), 16) + "-" + x[:24] + ";Parent=" + x[24:] + ";Sampled=0"
+	}
+	if len(in.Payload) == 0 {
+		in.Payload = []byte("{}")
+	}
+	return c
+}
+
+// newID makes the id of a request: a UUID.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	x := hex.EncodeToString(b[:])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) }
+
+// group returns the group of spec. The caller holds p.mu.
+func (p *Pool) group(spec *Spec) *group {
+	g := p.groups[spec.ID]
+	if g == nil {
+		g = &group{spec: spec}
+		p.groups[spec.ID] = g
+	}
+	return g
+}
+
+// take returns an environment for one request: the one that was used last, or the first that gets free or started.
+func (p *Pool) take(ctx context.Context, spec *Spec) (grant, error) {
+	p.mu.Lock()
+	if p.stopped {
+		p.mu.Unlock()
+		return grant{}, ErrStopped
+	}
+	g := p.group(spec)
+	for len(g.idle) > 0 {
+		e := g.idle[len(g.idle)-1]
+		g.idle = g.idle[:len(g.idle)-1]
+		if e.usable(time.Now()) {
+			g.busy++
+			p.mu.Unlock()
+			return grant{env: e}, nil
+		}
+		go e.retire()
+	}
+	w := &waiter{got: make(chan grant, 1)}
+	if g.starting <= len(g.waiters) && !p.grow(g) && g.busy+g.starting == 0 {
+		p.mu.Unlock()
+		return grant{}, ErrSaturated
+	}
+	g.waiters = append(g.waiters, w)
+	p.mu.Unlock()
+	select {
+	case got := <-w.got:
+		return got, nil
+	case <-ctx.Done():
+		p.giveUp(g, w)
+		return grant{}, ctx.Err()
+	case <-p.stopping:
+		return grant{}, ErrStopped
+	}
+}
+
+// giveUp removes a waiter that does not wait any longer.
+func (p *Pool) giveUp(g *group, w *waiter) {
+	p.mu.Lock()
+	if i := slices.Index(g.waiters, w); i >= 0 {
+		g.waiters = slices.Delete(g.waiters, i, i+1)
+	}
+	p.mu.Unlock()
+	select {
+	case got := <-w.got:
+		if got.env != nil {
+			p.free(got.env)
+		}
+	default:
+	}
+}
+
+// usable says whether a process may take a request: it lives, and its credentials last to the request's end.
+func (e *environment) usable(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.dying && !e.ended && (e.expires.IsZero() || now.Before(e.expires))
+}
+
+// free is called when an environment has finished a request: the oldest waiter has it, or it becomes idle.
+func (p *Pool) free(e *environment) {
+	ok := e.usable(time.Now())
+	p.mu.Lock()
+	g := e.group
+	g.busy--
+	ok = ok && !p.stopped
+	if ok && len(g.waiters) > 0 {
+		p.grant(g, grant{env: e})
+		p.mu.Unlock()
+		return
+	}
+	if ok && !g.retired {
+		e.idleFrom = time.Now()
+		g.idle = append(g.idle, e)
+		p.mu.Unlock()
+		return
+	}
+	p.serve(g)
+	p.mu.Unlock()
+	e.retire()
+}
+
+// grant gives the oldest waiter what it waits for. The caller holds p.mu and knows that there is one.
+func (p *Pool) grant(g *group, got grant) {
+	w := g.waiters[0]
+	g.waiters = g.waiters[1:]
+	if got.env != nil {
+		g.busy++
+	}
+	w.got <- got
+}
+
+// lost is called when a process has ended.
+func (p *Pool) lost(e *environment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.live, e)
+	g := e.group
+	if i := slices.Index(g.idle, e); i >= 0 {
+		g.idle = slices.Delete(g.idle, i, i+1)
+	}
+	p.serve(g)
+}
+
+// serve has as many processes started as there are requests that wait for one. The caller holds p.mu.
+func (p *Pool) serve(g *group) {
+	for len(g.waiters) > g.starting && p.grow(g) {
+	}
+	for g.busy+g.starting == 0 && len(g.waiters) > 0 {
+		p.grant(g, grant{err: ErrSaturated}) // nobody is left who could serve it
+	}
+}
+
+// grow has one more process of a group started, or queued to be, unless there are too many. The caller holds p.mu.
+func (p *Pool) grow(g *group) bool {
+	if p.stopped || len(p.live)+p.starts+len(p.queue) >= p.opts.MaxProcesses && !p.evict() {
+		return false
+	}
+	g.starting++
+	if p.first >= p.starters {
+		p.queue = append(p.queue, g)
+		return true
+	}
+	p.startOne(g)
+	return true
+}
+
+// evict ends the process that has been idle longest, to make room. The caller holds p.mu.
+func (p *Pool) evict() bool {
+	var oldest *group
+	for _, g := range p.groups {
+		if len(g.idle) > 0 && (oldest == nil || g.idle[0].idleFrom.Before(oldest.idle[0].idleFrom)) {
+			oldest = g
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	e := oldest.idle[0]
+	oldest.idle = oldest.idle[1:]
+	delete(p.live, e)
+	go e.retire()
+	return true
+}
+
+// startOne starts a process in the background. The caller holds p.mu.
+func (p *Pool) startOne(g *group) {
+	p.starts++
+	p.first++
+	p.wg.Go(func() {
+		past := func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.first--
+			p.startQueued()
+		}
+		// A process that is slow to start, perhaps because it waits for another function, must not hold up the rest.
+		slot := time.AfterFunc(2*time.Second, past)
+		got := p.startEnvironment(g.spec, g)
+		if slot.Stop() {
+			past()
+		}
+		p.started(g, got)
+	})
+}
+
+// startQueued starts what has waited for others. The caller holds p.mu.
+func (p *Pool) startQueued() {
+	for len(p.queue) > 0 && p.first < p.starters {
+		g := p.queue[0]
+		p.queue = p.queue[1:]
+		if p.stopped || g.starting > len(g.waiters)+g.prepare {
+			g.starting-- // served by another process meanwhile
+			continue
+		}
+		p.startOne(g)
+	}
+}
+
+// started is called with the outcome of a start.
+func (p *Pool) started(g *group, got grant) {
+	p.mu.Lock()
+	p.starts--
+	g.starting--
+	g.prepare = max(0, g.prepare-1)
+	if got.env == nil {
+		if len(g.waiters) > 0 {
+			p.grant(g, got)
+		}
+		p.serve(g)
+		p.mu.Unlock()
+		return
+	}
+	g.busy++
+	p.mu.Unlock()
+	p.free(got.env)
+}
+
+// refuse is the Result of a request for which there is no process.
+func (p *Pool) refuse(spec *Spec, c *call, g grant) Result {
+	var o outcome
+	switch {
+	case g.err != nil:
+		o = notStarted(c.id, g.err)
+	case g.failed != nil:
+		o = *g.failed
+	case g.ended:
+		o = exited(c.id, g.exit)
+	default:
+		o = timedOut(c.id, spec.timeout())
+	}
+	l := g.log
+	if c.in.Tail {
+		l.keepTail(true)
+	}
+	now := time.Now()
+	l.start(now, c.id, spec.version())
+	if g.err != nil {
+		l.write(now, string(o.payload))
+	}
+	if o.status == "timeout" && !l.json {
+		l.platform(now, fmt.Sprintf("%s %s Task timed out after %s seconds", iso(now), c.id, seconds(spec.timeout())))
+	}
+	rep := report{id: c.id, took: g.init, memoryMB: spec.memoryMB(), status: o.status, errorType: o.errorType}
+	l.end(now, rep)
+	r := Result{RequestID: c.id, Payload: o.payload, FunctionError: "Unhandled", LogStream: l.name, Duration: g.init}
+	if c.in.Tail {
+		r.LogTail = l.keepTail(false)
+	}
+	return r
+}
+
+// errInitTime says that a process did not ask for work in time.
+var errInitTime = errors.New("worker: initialization takes too long")
