@@ -1,0 +1,50 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+)
+
+// address returns the stage that an upgrade is for. The error says for the operator why there is none; the client is told Forbidden.
+//
+//	Host {apiId}.execute-api.{region}.amazonaws.com   /{stage}
+//	any other host                                    /{apiId}/{stage}
+//
+// AWS: one slash at the end is taken, a further segment is not.
+func (g *Gateway) address(host, target string) (*served, *stage, error) {
+	path, _, _ := strings.Cut(target, "?")
+	api, region, ok := apigateway.HostAPI(host)
+	if !ok {
+		rest, slash := strings.CutPrefix(path, "/")
+		api, path, ok = strings.Cut(rest, "/")
+		if !slash || !ok {
+			return nil, nil, fmt.Errorf("the path %s names no API and stage: use /{apiId}/{stage}", path)
+		}
+		path = "/" + path
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")
+	if strings.Contains(name, "/") || name == "" || strings.HasPrefix(name, "/") {
+		return nil, nil, fmt.Errorf("the path %s is not one stage", path)
+	}
+	return g.stageOf(api, region, name)
+}
+
+// stageOf returns a stage that is reached through its API's default endpoint. An empty region is any.
+func (g *Gateway) stageOf(api, region, name string) (*served, *stage, error) {
+	s := g.served.find(api, name)
+	if s == nil {
+		return nil, nil, fmt.Errorf("there is no stage %s of an API %s, or it has no deployment", name, api)
+	}
+	st := s.current.Load()
+	switch {
+	case st == nil:
+		return nil, nil, fmt.Errorf("stage %s of API %s was removed", name, api)
+	case region != "" && region != st.region:
+		return nil, nil, fmt.Errorf("API %s is in region %s, not %s", api, st.region, region)
+	case st.disabled:
+		return nil, nil, fmt.Errorf("the default endpoint of API %s is disabled", api)
+	}
+	return s, st, nil
+}

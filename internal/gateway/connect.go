@@ -1,0 +1,166 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+)
+
+// Open implements loop.Handler: it takes an upgrade along its path: stage, authorisation, $connect, and then 101 or the status that
+// decided against it. The client waits meanwhile; a goroutine exists only if something has to be waited for.
+func (g *Gateway) Open(conn loop.Conn, h *loop.Handshake) {
+	u := &upgrade{g: g, conn: conn, h: h, id: conn.ID(), at: conn.ConnectedAt()}
+	u.request = g.requestID(u.at)
+	served, st, err := g.address(h.Host, h.Target)
+	if err != nil {
+		u.refuse(refused(403, forbidden, err, ""))
+		return
+	}
+	u.st, u.r = st, st.connect
+	u.s = &session{conn: conn, id: u.id, stage: served}
+	conn.Attach(u.s)
+	if r := u.r; r == nil || (r.authorization == "" || r.authorization == "NONE") && (r.backend == nil || r.backend.Inline) {
+		u.run()
+		return
+	}
+	if !g.calls.begin() {
+		u.refuse(refused(503, internalError, errStopping, ""))
+		return
+	}
+	go func() {
+		defer g.calls.end()
+		u.run()
+	}()
+}
+
+// An upgrade is a connection that is not yet one.
+type upgrade struct {
+	g       *Gateway
+	conn    loop.Conn
+	id      loop.ID
+	h       *loop.Handshake
+	at      time.Time
+	request loop.ID
+	s       *session
+	st      *stage // nil if there is none
+	r       *route // $connect; nil if there is none
+}
+
+// run takes the steps that may block.
+func (u *upgrade) run() {
+	var caller *awsapi.Caller
+	if u.r != nil {
+		var no *refusal
+		if caller, no = u.g.authorize(u.st, u.r, u.h, u.request); no != nil {
+			u.refuse(no)
+			return
+		}
+	}
+	u.s.head = appendHead(nil, u.st, u.id, u.at, u.h, caller)
+	resp := integration.Response{Status: 200}
+	if u.r != nil && (u.r.backend != nil || u.r.target != nil) {
+		var err error
+		if resp, err = u.invoke(); err != nil {
+			u.refuse(&refusal{Failure: *integration.AsFailure(err)})
+			return
+		}
+	}
+	// AWS: the status decides. Headers and body of the answer go nowhere, but for the subprotocol.
+	if resp.Status < 200 || resp.Status > 299 {
+		u.decline(resp.Status)
+		return
+	}
+	u.accept(resp)
+}
+
+// invoke runs the integration of $connect.
+func (u *upgrade) invoke() (integration.Response, error) {
+	b := u.r.backend
+	if b == nil {
+		return integration.Response{}, u.r.noTarget()
+	}
+	req := &integration.Request{Connect: true, SourceARN: u.r.sourceARN}
+	if b.Event {
+		req.Event = moment{request: u.request, at: later(u.g.now(), u.at)}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
+	}
+	ctx := awsapi.WithCaller(u.g.working, awsapi.Caller{
+		Account: u.st.account, Region: u.st.region, RequestID: u.request.String(), ARN: u.r.sourceARN, Service: integration.Principal,
+	})
+	ctx, cancel := context.WithTimeout(ctx, b.Timeout)
+	defer cancel()
+	return b.Call(ctx, req)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// accept opens the connection. The session is in place: a backend that pushes at once finds it.
+func (u *upgrade) accept(resp integration.Response) {
+	err := u.conn.Accept(resp.Subprotocol)
+	if err != nil && !errors.Is(err, loop.ErrGone) {
+		u.refuse(refused(502, internalError, err, "return a subprotocol that can be a header's value"))
+		return
+	}
+	r := u.record()
+	r.Status = 101
+	if err != nil {
+		r.Status, r.Error, r.Cause = 0, "gone", errors.New("the client left before the upgrade was answered")
+	}
+	if err != nil || !u.g.silent() {
+		u.g.observe(r)
+	}
+	switch {
+	case err != nil && u.r != nil && u.r.backend != nil:
+		// The backend has taken the connection for open, so it hears of its end.
+		u.g.disconnect(u.s, loop.Closure{Code: loop.CodeLost, Reason: loop.ReasonLost, Client: true, At: u.g.now()})
+	case err == nil && u.s.stage.current.Load() == nil:
+		_ = u.conn.Close(loop.CodeGoingAway, loop.ReasonGoingAway) // the stage was removed meanwhile
+	}
+}
+
+// decline answers with the status that the backend decided on.
+func (u *upgrade) decline(status int) {
+	if status < 200 || status > 599 {
+		u.refuse(refused(502, internalError, fmt.Errorf("$connect answered status %d, which is none of HTTP's", status), "answer 200 to accept or 4xx to refuse"))
+		return
+	}
+	_ = u.conn.Refuse(status, []loop.Header{{Name: "x-amzn-RequestId", Value: u.request.String()}}, nil)
+	r := u.record()
+	r.Status, r.Error = status, fmt.Sprintf("refused with %d", status)
+	r.Cause = fmt.Errorf("$connect answered %d", status)
+	u.g.observe(r)
+}
+
+// refuse answers with what the gateway decided on.
+func (u *upgrade) refuse(no *refusal) {
+	no.answer(u.conn, u.request)
+	r := u.record()
+	r.failed(&no.Failure)
+	u.g.observe(r)
+}
+
+func (u *upgrade) record() Record {
+	r := Record{
+		Kind: Connect, At: u.at, Connection: u.id.String(), RequestID: u.request.String(), SourceIP: sourceIP(u.h),
+		Latency: max(u.g.now().Sub(u.at), 0),
+	}
+	if u.st != nil {
+		r.Account, r.Region, r.API, r.Stage = u.st.account, u.st.region, u.st.api, u.st.name
+	}
+	if u.r != nil {
+		r.Route = u.r.key
+		if u.r.backend != nil {
+			r.Integration = u.r.backend.Type + " " + u.r.backend.Target
+		}
+	}
+	return r
+}

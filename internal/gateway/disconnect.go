@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+)
+
+// Closed implements loop.Handler: it runs the $disconnect route. A connection that was never accepted has none; if its $connect is still
+// running, its end decides (see upgrade.accept).
+func (g *Gateway) Closed(conn loop.Conn, e loop.Closure) {
+	if s, ok := conn.Attached().(*session); ok && e.Accepted {
+		g.disconnect(s, e)
+	}
+}
+
+// disconnect runs $disconnect after what the connection sent before. Its result is told to nobody but the observer. AWS: a removed stage
+// has no route left to run.
+func (g *Gateway) disconnect(s *session, e loop.Closure) {
+	st := s.stage.current.Load()
+	if st == nil {
+		return
+	}
+	at := e.At
+	if at.IsZero() {
+		at = g.now()
+	}
+	c := g.newCall()
+	c.kind, c.s, c.st, c.r, c.code = Disconnect, s, st, st.disconnect, e.Code
+	c.m = moment{request: g.requestID(at), at: at}
+	switch {
+	case c.r == nil:
+		c.finish(integration.Response{}, nil)
+	case c.r.backend == nil:
+		c.finish(integration.Response{}, c.r.noTarget())
+	default:
+		if c.r.backend.Event {
+			c.event = c.m.appendDisconnect(c.event[:0], st, c.r, s.head, e)
+		}
+		err := s.start(g, c, true)
+		if err == nil {
+			return
+		}
+		c.finish(integration.Response{}, notStarted(err))
+	}
+	g.free(c)
+}

@@ -1,0 +1,27 @@
+// Package gateway is the data plane: it takes clients' connections and messages to backends, and backends' answers and pushes to
+// clients, as AWS does. One file is one station:
+//
+//	gateway.go      Config, New, Run; what is counted and waited for
+//	snapshots.go    the stages that are served: watches the store, swaps a pointer
+//	stage.go        a stage, compiled: its routes, and which of them takes a message
+//	address.go      which stage a request is for
+//	connect.go      the upgrade: authorisation, $connect, the status that decides
+//	authorize.go    who may connect
+//	session.go      a connection's state, and the order in which its messages start
+//	message.go      a message: route, integration, reply
+//	disconnect.go   the end of a connection
+//	event.go        events for functions, appended, not marshalled
+//	errorframe.go   what the gateway itself says to a client
+//	connections.go  pushes, looking and closing from outside, also across nodes
+//	observer.go     what is told about all this
+//
+// Sockets and frames are package loop's, calls of backends package integration's. What may block runs on a goroutine that exists only
+// while its connection has work.
+//
+// A slow backend does not hold back the next message, as on AWS: messages of one connection start in order, up to Config.Concurrency of
+// them run at the same time, and replies leave as they come. A client that is further ahead has its messages kept, up to a bound;
+// beyond it each is answered with an error frame "Too Many Requests".
+//
+// Not here yet: custom domains, Lambda authorizers, API keys, throttling, models, access logs, metrics. A route that needs one of the
+// first three refuses and says so.
+package gateway

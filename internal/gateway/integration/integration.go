@@ -1,0 +1,102 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+)
+
+// DefaultTimeout is that of integrations without timeoutInMillis, and AWS's maximum.
+const DefaultTimeout = 29 * time.Second
+
+// An Integration is a backend, ready to be called from many goroutines.
+type Integration struct {
+	Type    string        // AWS's name: "AWS_PROXY"
+	Target  string        // whom it calls, for logs
+	Event   bool          // it wants Request.Event
+	Inline  bool          // it never waits: it may be called where nothing may block
+	Timeout time.Duration // of one call; the caller puts it into the context
+
+	call func(ctx context.Context, r *Request) (Response, error)
+}
+
+// Call calls the backend. The error is a *Failure. A call that ends with its context's deadline is answered at once; the backend
+// may still be at work.
+func (i *Integration) Call(ctx context.Context, r *Request) (Response, error) {
+	return i.call(ctx, r)
+}
+
+// A Request is what a route asks of its backend. It is valid during the call.
+type Request struct {
+	Event     []byte // the proxy event, for integrations that want it
+	Body      []byte // the client's message; nil on $connect and $disconnect
+	Connect   bool   // the status decides over an upgrade
+	TwoWay    bool   // the body of the response goes to the client
+	SourceARN string // arn:aws:execute-api:{region}:{account}:{apiId}/{stage}/{routeKey}
+}
+
+// A Response is what a backend answered.
+type Response struct {
+	Status      int
+	Body        []byte // what a two-way route sends
+	Subprotocol string // Sec-WebSocket-Protocol, for $connect
+}
+
+// Backends is what integrations are made of.
+type Backends struct {
+	Lambda Lambda
+	// Templates reads a mapping template. Nil takes only templates that are plain text.
+	Templates func(source string) (Template, error)
+}
+
+// Compile makes an integration of the model. It always returns one: what is wrong or not supported fails when it is called, as on
+// AWS, with the reason. variables are the stage's.
+func (b Backends) Compile(m *apigateway.Integration, variables map[string]string) *Integration {
+	i := &Integration{Type: m.Type, Target: expand(m.URI, variables), Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond}
+	if i.Timeout <= 0 {
+		i.Timeout = DefaultTimeout
+	}
+	switch m.Type {
+	case apigateway.AWSProxy:
+		b.lambda(i, m, variables)
+	case apigateway.Mock:
+		b.mock(i, m)
+	default:
+		i.Inline = true
+		i.call = refuse(&Failure{
+			Status: 500, Message: internalError,
+			Cause: fmt.Errorf("integrations of type %s are not supported yet", m.Type),
+			Hint:  "use AWS_PROXY or MOCK for this route",
+		})
+	}
+	return i
+}
+
+// refuse is the call of an integration that cannot work.
+func refuse(f *Failure) func(context.Context, *Request) (Response, error) {
+	return func(context.Context, *Request) (Response, error) { return Response{}, f }
+}
+
+// expand replaces ${stageVariables.name} in a URI or ARN. AWS: what is missing is the empty string.
+func expand(s string, variables map[string]string) string {
+	const begin = "${stageVariables."
+	var out strings.Builder
+	for {
+		i := strings.Index(s, begin)
+		if i < 0 {
+			break
+		}
+		n := strings.IndexByte(s[i:], '}')
+		if n < 0 {
+			break
+		}
+		out.WriteString(s[:i])
+		out.WriteString(variables[s[i+len(begin):i+n]])
+		s = s[i+n+1:]
+	}
+	out.WriteString(s)
+	return out.String()
+}

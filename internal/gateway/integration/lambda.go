@@ -1,0 +1,194 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/arn"
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/json"
+)
+
+// Principal is the service that calls functions for integrations without credentials.
+const Principal = "apigateway.amazonaws.com"
+
+// A Lambda invokes functions.
+type Lambda interface {
+	// InvokeFrom invokes a function and waits for its result, but not longer than ctx; the function may run on. principal is a service
+	// that the function's resource policy must allow to invoke it for sourceARN, or a role that needs no such permission. functionError
+	// tells that the function failed, and result why. The error is an *awsapi.Error: ResourceNotFoundException, AccessDeniedException,
+	// TooManyRequestsException, or another. ctx carries the account and region. event may be reused after the return unless ctx is done.
+	InvokeFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) (result []byte, functionError bool, err error)
+}
+
+// lambda completes an AWS_PROXY integration.
+func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables map[string]string) {
+	i.Event = true
+	function, err := functionOf(expand(m.URI, variables))
+	credentials := expand(m.CredentialsARN, variables)
+	switch {
+	case b.Lambda == nil:
+		i.call = refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
+		return
+	case err != nil:
+		i.call = refuse(broken(err, "the URI of AWS_PROXY is arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{functionArn}/invocations"))
+		return
+	case m.Method != "" && m.Method != "POST":
+		// AWS: another verb fails when it is called, not when it is configured.
+		i.call = refuse(broken(fmt.Errorf("integrationMethod is %s", m.Method), "set integrationMethod to POST: Lambda knows no other"))
+		return
+	case strings.Contains(credentials, ":user/"):
+		i.call = refuse(broken(fmt.Errorf("invoking functions with the caller's own credentials is not supported yet"), "set credentialsArn to a role, or leave it out"))
+		return
+	}
+	principal := Principal
+	if credentials != "" {
+		principal = credentials
+	}
+	i.Target = function
+	p := &proxy{lambda: b.Lambda, principal: principal, function: function}
+	i.call = p.call
+}
+
+// functionOf returns the ARN of the function that a URI names: AWS's long form, or the bare ARN.
+func functionOf(uri string) (string, error) {
+	function := uri
+	if _, path, ok := strings.Cut(uri, ":lambda:path/"); ok {
+		_, f, found := strings.Cut(path, "/functions/")
+		f, suffix := strings.CutSuffix(f, "/invocations")
+		if !found || !suffix {
+			return "", fmt.Errorf("integration URI %q names no function", uri)
+		}
+		function = f
+	}
+	a, err := arn.Parse(function)
+	if err != nil || a.Service != "lambda" || !strings.HasPrefix(a.Resource, "function:") || strings.HasSuffix(function, ":") {
+		return "", fmt.Errorf("integration URI %q names no function", uri)
+	}
+	return function, nil
+}
+
+// A proxy hands events to one function.
+type proxy struct {
+	lambda    Lambda
+	principal string
+	function  string
+}
+
+func (p *proxy) call(ctx context.Context, r *Request) (Response, error) {
+	result, functionError, err := p.lambda.InvokeFrom(ctx, p.principal, r.SourceARN, p.function, r.Event)
+	switch {
+	case err != nil:
+		if f := timeout(ctx, p.function); f != nil {
+			return Response{}, f
+		}
+		return Response{}, p.failure(err, r)
+	case functionError:
+		return Response{}, &Failure{
+			Status: 502, Message: internalError,
+			Cause: fmt.Errorf("function %s failed: %s", p.function, brief(result)),
+		}
+	}
+	resp, f := proxyResponse(result)
+	if f != nil {
+		f.Cause = fmt.Errorf("malformed response of %s: %w", p.function, f.Cause)
+		f.Hint = `return {"statusCode": 200} or the like, with no members but statusCode, headers, multiValueHeaders, body (a string) and isBase64Encoded`
+		return Response{}, f
+	}
+	return resp, nil
+}
+
+// failure says in the gateway's words why Lambda did not invoke the function.
+func (p *proxy) failure(err error, r *Request) *Failure {
+	f := broken(fmt.Errorf("invoke %s: %w", p.function, err), "")
+	switch awsapi.Code(err) {
+	case "ResourceNotFoundException":
+		f.Hint = "the function does not exist: deploy it, or correct the integration's URI"
+	case "AccessDeniedException":
+		f.Hint = fmt.Sprintf("no permission: allow lambda:InvokeFunction on %s to principal %s with SourceArn %s", p.function, p.principal, r.SourceARN)
+	case "TooManyRequestsException":
+		f.Temporary = true
+		f.Hint = "all instances of the function that may run at once are busy"
+	case "ServiceException", "ServiceUnavailableException":
+		f.Temporary = true
+	}
+	return f
+}
+
+// brief shortens what goes into a log line.
+func brief(b []byte) string {
+	const max = 500
+	if len(b) > max {
+		return string(b[:max]) + "…"
+	}
+	return string(b)
+}
+
+// A proxyAnswer is the form of a function's answer. AWS: any other member makes it malformed.
+type proxyAnswer struct {
+	StatusCode        json.Value              `json:"statusCode"`
+	Headers           map[string]json.Value   `json:"headers"`
+	MultiValueHeaders map[string][]json.Value `json:"multiValueHeaders"`
+	Body              *string                 `json:"body"`
+	IsBase64Encoded   *bool                   `json:"isBase64Encoded"`
+}
+
+// proxyResponse checks a function's answer. AWS: {} is valid and means 200; null, scalars and lists are malformed; the body is sent
+// as it is, whatever isBase64Encoded says.
+func proxyResponse(result []byte) (Response, *Failure) {
+	if !strings.HasPrefix(strings.TrimSpace(string(result[:min(len(result), 64)])), "{") {
+		return Response{}, malformed("it is no object: %s", brief(result))
+	}
+	var a proxyAnswer
+	if err := json.UnmarshalStrict(result, &a); err != nil {
+		return Response{}, malformed("%w", err)
+	}
+	resp := Response{Status: 200}
+	if s := strings.Trim(string(a.StatusCode), `"`); s != "" && s != "null" {
+		status, err := strconv.Atoi(s)
+		if err != nil {
+			return Response{}, malformed("statusCode is no integer: %s", a.StatusCode)
+		}
+		resp.Status = status
+	}
+	for name, value := range a.Headers {
+		v, ok := headerValue(value)
+		if !ok {
+			return Response{}, malformed("header %s is neither string nor boolean: %s", name, value)
+		}
+		if strings.EqualFold(name, "Sec-WebSocket-Protocol") {
+			resp.Subprotocol = v
+		}
+	}
+	for name, values := range a.MultiValueHeaders {
+		for i, value := range values {
+			v, ok := headerValue(value)
+			if !ok {
+				return Response{}, malformed("header %s is neither string nor boolean: %s", name, value)
+			}
+			if i == 0 && resp.Subprotocol == "" && strings.EqualFold(name, "Sec-WebSocket-Protocol") {
+				resp.Subprotocol = v
+			}
+		}
+	}
+	if a.Body != nil {
+		resp.Body = []byte(*a.Body)
+	}
+	return resp, nil
+}
+
+// headerValue returns a header's value; null is the empty string.
+func headerValue(v json.Value) (s string, ok bool) {
+	switch v.Kind() {
+	case '"':
+		return string(json.AppendUnquoted(nil, v[1:len(v)-1])), true
+	case 't', 'f':
+		return string(v), true
+	case 'n':
+		return "", true
+	}
+	return "", false
+}

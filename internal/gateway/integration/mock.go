@@ -1,0 +1,57 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/json"
+)
+
+// mock completes a MOCK integration: the request template says which status the backend that is none answers.
+func (b Backends) mock(i *Integration, m *apigateway.Integration) {
+	i.Inline = true
+	i.Target = "mock"
+	request, answers := b.requestTemplates(m), b.responses(m.Responses)
+	i.call = func(_ context.Context, r *Request) (Response, error) {
+		t, f := request.choose(r)
+		if f != nil {
+			return Response{}, f
+		}
+		input := r.Body
+		if t != nil {
+			var err error
+			if input, err = t.Render(nil, r.Body, r); err != nil {
+				return Response{}, broken(fmt.Errorf("render request template: %w", err), "")
+			}
+		}
+		status, err := mockStatus(input)
+		if err != nil {
+			return Response{}, broken(err, `a mock's request template renders {"statusCode": 200} or the like`)
+		}
+		return answers.answer(Response{Status: status}, strconv.Itoa(status), r)
+	}
+}
+
+// mockStatus reads the status out of what a mock's request template rendered.
+func mockStatus(input []byte) (int, error) {
+	v, err := json.ParseLenient(input)
+	if err != nil {
+		return 0, fmt.Errorf("read the mock's input: %w", err)
+	}
+	o, ok := v.(*json.Object)
+	if !ok {
+		return 0, fmt.Errorf("the mock's input is no object: %s", brief(input))
+	}
+	value, _ := o.Get("statusCode")
+	n, ok := value.(json.Number)
+	if !ok {
+		return 0, fmt.Errorf("the mock's input has no integer statusCode: %s", brief(input))
+	}
+	status, err := strconv.Atoi(string(n))
+	if err != nil {
+		return 0, fmt.Errorf("the mock's statusCode is no integer: %s", n)
+	}
+	return status, nil
+}

@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+)
+
+// maxMessage is the largest message in either direction.
+const maxMessage = 128 << 10
+
+// Message implements loop.Handler: it takes one message along its path: route, integration, reply.
+func (g *Gateway) Message(conn loop.Conn, text []byte) {
+	s, _ := conn.Attached().(*session)
+	if s == nil {
+		return
+	}
+	st := s.stage.current.Load()
+	if st == nil {
+		return // the stage was removed, and its connections are being closed
+	}
+	at := g.now()
+	c := g.newCall()
+	c.kind, c.s, c.st, c.r = Message, s, st, st.route(text)
+	c.m = moment{request: g.requestID(at), at: at}
+	c.in = len(text)
+	switch {
+	case c.r == nil:
+		c.finish(integration.Response{}, &integration.Failure{
+			Status: 403, Message: forbidden,
+			Cause: errors.New("no route matches the message, and the deployment has no $default route"),
+			Hint:  "add the route and deploy it, or check the route selection expression",
+		})
+	case c.r.backend == nil:
+		c.finish(integration.Response{}, c.r.noTarget())
+	case c.r.backend.Inline:
+		c.finish(c.r.backend.Call(g.working, c.request(text)))
+	default:
+		c.prepare(text)
+		if err := s.start(g, c, false); err != nil {
+			c.finish(integration.Response{}, notStarted(err))
+			break
+		}
+		return
+	}
+	g.free(c)
+}
+
+// notStarted is the failure of a message whose turn does not come.
+func notStarted(err error) *integration.Failure {
+	if errors.Is(err, errTooFarAhead) {
+		return &integration.Failure{Status: 429, Message: tooManyRequests, Cause: err, Hint: "wait for answers before sending more"}
+	}
+	return &integration.Failure{Status: 500, Message: internalError, Cause: err}
+}
+
+// noTarget is the failure of a route without integration.
+func (r *route) noTarget() *integration.Failure {
+	cause := r.target
+	if cause == nil {
+		cause = fmt.Errorf("route %s has no integration", r.key)
+	}
+	return &integration.Failure{Status: 500, Message: internalError, Cause: cause, Hint: "give the route a target and deploy it"}
+}
+
+// A call is one run of a route's integration.
+type call struct {
+	g    *Gateway
+	kind string
+	s    *session
+	st   *stage
+	r    *route // nil if there is none
+	m    moment
+
+	event []byte // for backends that want one
+	body  []byte // for those that do not
+	in    int    // bytes of the message
+	code  int    // of a disconnect
+	kept  bool   // the backend may still read event: it must not be used again
+}
+
+func (g *Gateway) newCall() *call {
+	if c, ok := g.idle.Get().(*call); ok {
+		return c
+	}
+	return &call{g: g}
+}
+
+// maxIdle bounds the memory that an unused call keeps.
+const maxIdle = 64 << 10
+
+// free gives c back for another message.
+func (g *Gateway) free(c *call) {
+	if c.kept || cap(c.event) > maxIdle || cap(c.body) > maxIdle {
+		return
+	}
+	*c = call{g: g, event: c.event[:0], body: c.body[:0]}
+	g.idle.Put(c)
+}
+
+// prepare keeps what the backend needs of a message.
+func (c *call) prepare(text []byte) {
+	if c.r.backend.Event {
+		c.event = c.m.appendMessage(c.event[:0], c.st, c.r, c.s.head, c.g.messageID(c.m.at), text)
+		return
+	}
+	c.body = append(c.body[:0], text...)
+}
+
+func (c *call) request(body []byte) *integration.Request {
+	return &integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN}
+}
+
+// run calls the backend and tells the client. It is the body of a connection's goroutine.
+func (c *call) run() {
+	resp, err := c.invoke(c.request(c.body))
+	if c.kind == Disconnect && err != nil && integration.AsFailure(err).Temporary {
+		resp, err = c.invoke(c.request(c.body)) // once more, because the backend did not answer
+	}
+	c.finish(resp, err)
+	c.g.free(c)
+}
+
+// invoke calls the backend, as the API, within the integration's timeout.
+func (c *call) invoke(r *integration.Request) (integration.Response, error) {
+	ctx := awsapi.WithCaller(c.g.working, awsapi.Caller{
+		Account: c.st.account, Region: c.st.region, RequestID: c.m.request.String(),
+		ARN: c.r.sourceARN, Service: integration.Principal,
+	})
+	ctx, cancel := context.WithTimeout(ctx, c.r.backend.Timeout)
+	defer cancel()
+	resp, err := c.r.backend.Call(ctx, r)
+	c.kept = c.kept || ctx.Err() != nil
+	return resp, err
+}
+
+// finish sends what the client is to see, and tells the observer.
+func (c *call) finish(resp integration.Response, err error) {
+	var f *integration.Failure
+	if err != nil {
+		f = integration.AsFailure(err)
+	} else if c.kind == Message && c.r.twoWay && len(resp.Body) > maxMessage {
+		f = &integration.Failure{
+			Status: 500, Message: internalError,
+			Cause: fmt.Errorf("the reply has %d bytes, and a message may have %d", len(resp.Body), maxMessage),
+			Hint:  "send large results in several messages through @connections",
+		}
+	}
+	out := 0
+	if c.kind == Message {
+		if f != nil {
+			var buf [256]byte
+			frame := appendErrorFrame(buf[:0], f.Message, c.s.id, c.m.request)
+			out = len(frame)
+			c.g.write(c.s.conn, frame)
+		} else if c.r.twoWay {
+			out = len(resp.Body)
+			c.g.write(c.s.conn, resp.Body)
+		}
+	}
+	if f == nil && c.g.silent() {
+		return
+	}
+	r := c.record()
+	r.Status, r.Out = resp.Status, out
+	if f != nil {
+		r.failed(f)
+	}
+	if c.kind == Disconnect {
+		r.Status, r.Error = c.code, ""
+	}
+	c.g.observe(r)
+}
+
+// write sends text. A client that does not read what it asked for is closed, so that nothing is lost in silence.
+func (g *Gateway) write(conn loop.Conn, text []byte) {
+	if errors.Is(conn.Write(text), loop.ErrBusy) {
+		_ = conn.Close(loop.CodeInternal, "Client does not read")
+	}
+}
+
+func (c *call) record() Record {
+	r := Record{
+		Kind: c.kind, At: c.m.at, Account: c.st.account, Region: c.st.region, API: c.st.api, Stage: c.st.name,
+		Connection: c.s.id.String(), RequestID: c.m.request.String(), In: c.in,
+		Latency: max(c.g.now().Sub(c.m.at), time.Duration(0)),
+	}
+	if c.r != nil {
+		r.Route = c.r.key
+		if c.r.backend != nil {
+			r.Integration = c.r.backend.Type + " " + c.r.backend.Target
+		}
+	}
+	return r
+}

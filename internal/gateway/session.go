@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+)
+
+// Bounds of what is kept of a client that sends faster than its messages are handled. Beyond them messages are answered with Too Many
+// Requests.
+const (
+	maxWaiting      = 1024    // messages
+	maxWaitingBytes = 4 << 20 // of their events
+)
+
+var errTooFarAhead = errors.New("the client is too many messages ahead of their integrations")
+
+// A session is a connection as the gateway knows it. It is attached to the socket.
+type session struct {
+	conn  loop.Conn
+	id    loop.ID // of conn, also when that is gone
+	stage *served
+	head  []byte // what its events have in common, see event.go; set before the connection is accepted
+
+	mu   sync.Mutex // guards work
+	work *work      // nil while nothing runs
+}
+
+// work is what runs and waits for one connection.
+type work struct {
+	waiting  []*call // in the order of arrival
+	bytes    int     // of waiting
+	running  int
+	starting bool // a goroutine is about to start the first of waiting
+}
+
+// start runs c when its turn has come: after those before it have started, and when fewer than the allowed number run. It returns
+// an error, and c is not run, if too many wait. urgent calls wait without bound.
+func (s *session) start(g *Gateway, c *call, urgent bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.work
+	if w == nil {
+		w = &work{}
+		s.work = w
+	}
+	size := len(c.event) + len(c.body)
+	if !urgent && (len(w.waiting) >= maxWaiting || w.bytes+size > maxWaitingBytes) {
+		return errTooFarAhead
+	}
+	if !g.calls.begin() {
+		return errStopping
+	}
+	w.waiting = append(w.waiting, c)
+	w.bytes += size
+	if !w.starting && w.running < g.cfg.Concurrency {
+		w.starting = true
+		go s.run(g)
+	}
+	return nil
+}
+
+// run runs the first waiting call, and what is waiting when that is done. Before a call begins, the goroutine of the next is made: so
+// calls begin in order and run at the same time.
+func (s *session) run(g *Gateway) {
+	for {
+		s.mu.Lock()
+		w := s.work
+		c := w.waiting[0]
+		w.waiting[0] = nil
+		w.waiting = w.waiting[1:]
+		w.bytes -= len(c.event) + len(c.body)
+		w.running++
+		w.starting = len(w.waiting) > 0 && w.running < g.cfg.Concurrency
+		next := w.starting
+		s.mu.Unlock()
+		if next {
+			go s.run(g)
+		}
+		c.run()
+		g.calls.end()
+
+		s.mu.Lock()
+		w.running--
+		if len(w.waiting) == 0 || w.starting {
+			if w.running == 0 && !w.starting {
+				s.work = nil
+			}
+			s.mu.Unlock()
+			return
+		}
+		w.starting = true
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/arn"
+	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/json"
+	"github.com/sallyport/sallyport/internal/selection"
+)
+
+// Keys of the routes that are chosen by what happens.
+const (
+	connectKey    = "$connect"
+	disconnectKey = "$disconnect"
+	defaultKey    = "$default"
+)
+
+// A stage is a snapshot, compiled. It does not change.
+type stage struct {
+	account, region string
+	api, name       string
+	domain          string // AWS's name of the API's host
+	deployment      string
+	disabled        bool // the default endpoint is
+	selector        *selection.Expression
+	routes          map[string]*route // by key, without $connect and $disconnect
+	connect         *route
+	disconnect      *route
+	fallback        *route // $default
+	variables       []byte // of the stage, as `"stageVariables":{…},`, or nothing
+	warnings        []string
+}
+
+// A route is where messages of one key go.
+type route struct {
+	key           string
+	quoted        []byte                   // key as JSON
+	sourceARN     string                   // that backends see as the caller
+	backend       *integration.Integration // nil: the route has no target
+	target        error                    // why it has none, if it should
+	twoWay        bool
+	authorization string
+	keyRequired   bool
+	required      []string // request parameters
+}
+
+// compile makes a stage of its snapshot. What is wrong with a route is told when the route is used.
+func compile(snapshot *apigateway.Snapshot, backends integration.Backends) *stage {
+	d := &snapshot.Deployment
+	st := &stage{
+		account: snapshot.Account, region: snapshot.Region, api: d.API.ID, name: snapshot.Stage.Name, deployment: d.ID,
+		domain:    d.API.ID + ".execute-api." + snapshot.Region + ".amazonaws.com",
+		disabled:  d.API.DisableExecuteAPIEndpoint,
+		selector:  selection.Parse(d.API.RouteSelectionExpression),
+		routes:    make(map[string]*route, len(d.Routes)),
+		variables: quoteVariables(snapshot.Stage.Variables),
+	}
+	targets := make(map[string]*integration.Integration, len(d.Integrations))
+	for i := range d.Integrations {
+		targets["integrations/"+d.Integrations[i].ID] = backends.Compile(&d.Integrations[i], snapshot.Stage.Variables)
+	}
+	for i := range d.Routes {
+		r := st.compileRoute(&d.Routes[i], targets)
+		switch r.key {
+		case connectKey:
+			st.connect = r
+		case disconnectKey:
+			st.disconnect = r
+		case defaultKey:
+			st.fallback = r
+			st.routes[r.key] = r
+		default:
+			st.routes[r.key] = r
+		}
+	}
+	return st
+}
+
+func (st *stage) compileRoute(m *apigateway.Route, targets map[string]*integration.Integration) *route {
+	r := &route{
+		key:           m.Key,
+		quoted:        json.AppendQuoted(nil, m.Key),
+		sourceARN:     st.arn(m.Key),
+		backend:       targets[m.Target],
+		authorization: m.AuthorizationType,
+		keyRequired:   m.APIKeyRequired,
+		// AWS: a route response makes a route two-way, not the expression that names it.
+		twoWay: slices.ContainsFunc(m.Responses, func(r apigateway.RouteResponse) bool { return r.Key == defaultKey }),
+	}
+	if m.Target != "" && r.backend == nil {
+		r.target = fmt.Errorf("route %s: target %s is not in the deployment", m.Key, m.Target)
+	}
+	for name, required := range m.RequestParameters {
+		if required {
+			r.required = append(r.required, name)
+		}
+	}
+	slices.Sort(r.required)
+	if m.ModelSelectionExpression != "" && len(m.RequestModels) > 0 {
+		st.warnings = append(st.warnings, fmt.Sprintf("route %s: messages are not validated against models yet", m.Key))
+	}
+	return r
+}
+
+// arn returns the ARN that permissions name, of a route key or of another resource of the stage.
+func (st *stage) arn(resource string) string {
+	return arn.New("execute-api", st.region, st.account, st.api+"/"+st.name+"/"+resource).String()
+}
+
+// route returns where a message goes, nil if nowhere.
+func (st *stage) route(message []byte) *route {
+	var buf [64]byte
+	key, ok := st.selector.Append(buf[:0], message, nil)
+	if ok {
+		if r := st.routes[string(key)]; r != nil {
+			return r
+		}
+	}
+	return st.fallback
+}
+
+func quoteVariables(variables map[string]string) []byte {
+	if len(variables) == 0 {
+		return nil
+	}
+	b := []byte(`"stageVariables":{`)
+	for i, name := range slices.Sorted(maps.Keys(variables)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = json.AppendQuoted(b, name)
+		b = append(b, ':')
+		b = json.AppendQuoted(b, variables[name])
+	}
+	return append(b, "},"...)
+}

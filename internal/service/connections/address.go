@@ -1,0 +1,52 @@
+package connections
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+)
+
+const collection = "@connections"
+
+// An address is what a request is for.
+type address struct {
+	api        string // empty if only the connection tells: /{stage}/@connections/{id} on a host of ours
+	region     string // of the host, if it is AWS's name
+	stage      string
+	connection string // empty for a plain request to a stage
+}
+
+// parse reads the host and path of a request. AWS: @ and the = of ids come raw or escaped.
+//
+//	Host {apiId}.execute-api.{region}.amazonaws.com   /{stage}[/@connections/{id}]
+//	any other host                                    [/{apiId}]/{stage}/@connections/{id}, /{apiId}/{stage}
+func parse(r *http.Request) (address, bool) {
+	var a address
+	path, slash := strings.CutPrefix(r.URL.EscapedPath(), "/")
+	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	for i := range parts {
+		p, err := url.PathUnescape(parts[i])
+		if err != nil {
+			return a, false
+		}
+		parts[i] = p
+	}
+	if n := len(parts); n > 2 && parts[n-2] == collection {
+		a.connection, parts = parts[n-1], parts[:n-2]
+	}
+	var onHost bool
+	a.api, a.region, onHost = apigateway.HostAPI(r.Host)
+	switch {
+	case !slash:
+		return a, false
+	case len(parts) == 1 && parts[0] != "" && (onHost || a.connection != ""):
+		a.stage = parts[0]
+		return a, true
+	case len(parts) == 2 && !onHost:
+		a.api, a.stage = parts[0], parts[1]
+		return a, a.api != "" && a.stage != ""
+	}
+	return a, false
+}

@@ -1,0 +1,160 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/arn"
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
+	"github.com/sallyport/sallyport/internal/json"
+)
+
+// A call is one request.
+type call struct {
+	s         *Service
+	w         http.ResponseWriter
+	r         *http.Request
+	requestID string
+}
+
+// serve takes a request along its path: address, stage, signature, permission, operation. A caller without permission does not learn
+// whether the connection exists.
+func (c *call) serve() error {
+	a, ok := parse(c.r)
+	if !ok {
+		return errForbidden
+	}
+	if a.api == "" {
+		if a.api, ok = c.s.cfg.Stages.Owner(c.r.Context(), a.stage, a.connection); !ok {
+			return errForbidden
+		}
+	}
+	account, region, ok := c.s.cfg.Stages.Stage(a.api, a.stage)
+	if !ok || a.region != "" && a.region != region {
+		return errForbidden
+	}
+	if a.connection == "" {
+		if c.r.Method == http.MethodGet {
+			return errUpgrade
+		}
+		return errMissingToken
+	}
+	switch c.r.Method {
+	case http.MethodPost, http.MethodGet, http.MethodDelete:
+	default:
+		return errMissingToken
+	}
+	body, err := c.body()
+	if err != nil {
+		return err
+	}
+	ctx, err := c.authorize(a, account, region, body)
+	if err != nil {
+		return err
+	}
+	return c.operate(ctx, a, body)
+}
+
+// body reads the payload, and no more than can be posted.
+func (c *call) body() ([]byte, error) {
+	if c.r.ContentLength > MaxPayload {
+		return nil, errTooLarge
+	}
+	body, err := io.ReadAll(io.LimitReader(c.r.Body, MaxPayload+1))
+	if err != nil {
+		return nil, awsapi.Errorf("BadRequestException", 400, "The request body could not be read")
+	}
+	if len(body) > MaxPayload {
+		return nil, errTooLarge
+	}
+	return body, nil
+}
+
+// authorize checks who signed the request and whether they may manage connections of the stage. AWS: policies are evaluated for the
+// literal {connectionId}, so none can name a single connection.
+func (c *call) authorize(a address, account, region string, body []byte) (context.Context, error) {
+	caller, err := c.s.cfg.Signatures.Verify(c.r.Context(), c.signed(body), "execute-api")
+	if err != nil {
+		return nil, err
+	}
+	if a.region != "" && caller.Region != "" && caller.Region != a.region {
+		return nil, errRegion
+	}
+	resource := arn.New("execute-api", region, account, a.api+"/"+a.stage+"/"+c.r.Method+"/"+collection+"/{connectionId}").String()
+	const action = "execute-api:ManageConnections"
+	if caller.Account != account && !caller.Admin {
+		return nil, errDenied(awsapi.Errorf("AccessDeniedException", 403, "User: %s is not authorized to perform: %s on resource: %s", caller.ARN, action, resource), account)
+	}
+	caller.Account, caller.Region, caller.RequestID = account, region, c.requestID
+	if caller.SourceIP, _, err = net.SplitHostPort(c.r.RemoteAddr); err != nil {
+		caller.SourceIP = c.r.RemoteAddr
+	}
+	caller.UserAgent = c.r.UserAgent()
+	ctx := awsapi.WithCaller(c.r.Context(), caller)
+	if err := c.s.cfg.Authorizer.Authorize(ctx, action, resource, nil); err != nil {
+		if e, ok := errors.AsType[*awsapi.Error](err); ok {
+			return nil, errDenied(e, account)
+		}
+		return nil, fmt.Errorf("authorize %s on %s: %w", action, resource, err)
+	}
+	return ctx, nil
+}
+
+// signed gives the request the form that signatures are checked in.
+func (c *call) signed(body []byte) *sigv4.Request {
+	r := &sigv4.Request{Method: c.r.Method, Target: c.r.RequestURI, Host: c.r.Host, Body: body}
+	for name, values := range c.r.Header {
+		for _, v := range values {
+			r.Header = append(r.Header, sigv4.Field{Name: name, Value: v})
+		}
+	}
+	return r
+}
+
+func (c *call) operate(ctx context.Context, a address, body []byte) error {
+	sockets, h := c.s.cfg.Sockets, c.w.Header()
+	switch c.r.Method {
+	case http.MethodPost:
+		if err := sockets.Post(ctx, a.api, a.stage, a.connection, body); err != nil {
+			return err
+		}
+		h.Set("Content-Length", "0")
+		c.w.WriteHeader(http.StatusOK)
+	case http.MethodDelete:
+		if err := sockets.Disconnect(ctx, a.api, a.stage, a.connection); err != nil {
+			return err
+		}
+		c.w.WriteHeader(http.StatusNoContent)
+	default:
+		connectedAt, lastActiveAt, sourceIP, userAgent, err := sockets.Connection(ctx, a.api, a.stage, a.connection)
+		if err != nil {
+			return err
+		}
+		text := appendInfo(nil, connectedAt, lastActiveAt, sourceIP, userAgent)
+		h.Set("Content-Type", "application/json")
+		h.Set("Content-Length", strconv.Itoa(len(text)))
+		_, _ = c.w.Write(text)
+	}
+	return nil
+}
+
+// appendInfo appends what GetConnection tells. AWS: a client without User-Agent has an empty one, since the model requires it.
+func appendInfo(b []byte, connectedAt, lastActiveAt time.Time, sourceIP, userAgent string) []byte {
+	const layout = `"2006-01-02T15:04:05.000Z"`
+	b = append(b, `{"connectedAt":`...)
+	b = connectedAt.UTC().AppendFormat(b, layout)
+	b = append(b, `,"identity":{"sourceIp":`...)
+	b = json.AppendQuoted(b, sourceIP)
+	b = append(b, `,"userAgent":`...)
+	b = json.AppendQuoted(b, userAgent)
+	b = append(b, `},"lastActiveAt":`...)
+	b = lastActiveAt.UTC().AppendFormat(b, layout)
+	return append(b, '}')
+}

@@ -1,0 +1,94 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
+)
+
+// MaxPayload is the largest message that can be posted.
+const MaxPayload = 128 << 10
+
+// Stages knows the stages that are served; *gateway.Gateway does.
+type Stages interface {
+	// Stage returns whose an API's stage is; ok is false if its default endpoint does not serve it.
+	Stage(api, stage string) (account, region string, ok bool)
+
+	// Owner returns the API that a connection of a stage of this name belongs to; a gone connection may belong to any such API. ok is
+	// false if there is none.
+	Owner(ctx context.Context, stage, connectionID string) (api string, ok bool)
+}
+
+// Sockets reaches connections, wherever they are; *gateway.Gateway does. Errors are *awsapi.Error: BadRequestException, GoneException,
+// LimitExceededException, PayloadTooLargeException.
+type Sockets interface {
+	Post(ctx context.Context, api, stage, connectionID string, data []byte) error
+	Connection(ctx context.Context, api, stage, connectionID string) (connectedAt, lastActiveAt time.Time, sourceIP, userAgent string, err error)
+	Disconnect(ctx context.Context, api, stage, connectionID string) error
+}
+
+// Signatures tells who signed a request.
+type Signatures interface {
+	// Verify checks the signature of r, made for service ("execute-api"). The caller's Region is the signature's. The error is an
+	// *awsapi.Error in AWS's words.
+	Verify(ctx context.Context, r *sigv4.Request, service string) (awsapi.Caller, error)
+}
+
+// Config is what a Service is made of. All but Log is needed.
+type Config struct {
+	Stages     Stages
+	Sockets    Sockets
+	Signatures Signatures
+	Authorizer awsapi.Authorizer
+	Log        *slog.Logger // nil: silent
+}
+
+// A Service is the handler of @connections.
+type Service struct {
+	cfg Config
+	log *slog.Logger
+}
+
+// New returns the service.
+func New(cfg Config) (*Service, error) {
+	if cfg.Stages == nil || cfg.Sockets == nil || cfg.Signatures == nil || cfg.Authorizer == nil {
+		return nil, errors.New("connections: stages, sockets, signatures and authorizer are needed")
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{cfg: cfg, log: log}, nil
+}
+
+// Handles reports whether r is for ServeHTTP: a call of @connections under any address, or any request to an API's host, or a plain
+// request to /{apiId}/{stage} of a stage that is served.
+func (s *Service) Handles(r *http.Request) bool {
+	if _, _, ok := apigateway.HostAPI(r.Host); ok {
+		return true
+	}
+	a, ok := parse(r)
+	if !ok {
+		return false
+	}
+	if a.connection != "" {
+		return true
+	}
+	_, _, ok = s.cfg.Stages.Stage(a.api, a.stage)
+	return ok
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{s: s, w: w, r: r, requestID: newRequestID()}
+	w.Header().Set("x-amzn-RequestId", c.requestID)
+	if err := c.serve(); err != nil {
+		c.fail(err)
+	}
+}
