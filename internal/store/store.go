@@ -39,7 +39,8 @@ type Store interface {
 	List(ctx context.Context, prefix string) ([]Doc, error)
 
 	// Apply makes all writes or none, and returns the revision of the last one. It returns ErrConflict if
-	// the condition of any write does not hold. There is at least one write, and no key twice.
+	// the condition of any write does not hold. There is at least one write, and no key twice. The writes
+	// take consecutive revisions, in their order.
 	Apply(ctx context.Context, writes ...Write) (rev uint64, err error)
 
 	// Watch calls f with every document under prefix as it is now (in no particular order), then once with
