@@ -1,11 +1,11 @@
-// Package awsapi is what all services have in common: an operation is a function, a service is a table of them, and
-// the same table answers HTTP (Handler), calls inside the process (Catalog.Call), coverage and console.
-// Services never see the protocol they are called by.
 package awsapi
 
 import (
 	"context"
 	"reflect"
+	"sync"
+
+	"github.com/sallyport/sallyport/internal/awsapi/wire"
 )
 
 // A Service is one AWS service as a table of operations.
@@ -51,19 +51,22 @@ type Binding struct {
 
 // An Operation is a function of a service.
 type Operation struct {
-	in, out reflect.Type
+	in, out func() *wire.Type // planned when first used
 	call    func(ctx context.Context, in any) (any, error)
 }
 
-// Op makes an operation of f. In and Out are structs with the tags that awsapi/shapes describes.
+// Op makes an operation of f. In and Out are structs with the tags that tools/shapes/README.md describes.
 func Op[In, Out any](f func(context.Context, *In) (*Out, error)) Operation {
 	return Operation{
-		in:  reflect.TypeFor[In](),
-		out: reflect.TypeFor[Out](),
+		in:  sync.OnceValue(func() *wire.Type { return wire.New(reflect.TypeFor[In]()) }),
+		out: sync.OnceValue(func() *wire.Type { return wire.New(reflect.TypeFor[Out]()) }),
 		call: func(ctx context.Context, in any) (any, error) {
 			out, err := f(ctx, in.(*In))
 			if err != nil {
 				return nil, err
+			}
+			if out == nil {
+				out = new(Out)
 			}
 			return out, nil
 		},

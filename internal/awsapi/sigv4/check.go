@@ -12,13 +12,13 @@ const maxSkew = 5 * time.Minute
 // CheckScope returns an *Error unless the signature was made for service, a valid region, and its own day. An empty service is not checked.
 func (s *Signature) CheckScope(service string) error {
 	var buf [len(dayFormat)]byte
-	if validRegion(s.Region) && (service == "" || s.Service == service) && s.Terminator == terminator &&
+	if ValidRegion(s.Region) && (service == "" || s.Service == service) && s.Terminator == terminator &&
 		s.Day == string(s.Time.UTC().AppendFormat(buf[:0], dayFormat)) {
 		return nil
 	}
 	day := s.Time.UTC().Format(dayFormat)
 	var b strings.Builder
-	if !validRegion(s.Region) {
+	if !ValidRegion(s.Region) {
 		b.WriteString("Credential should be scoped to a valid region. ")
 	}
 	if service != "" && s.Service != service {
@@ -33,8 +33,8 @@ func (s *Signature) CheckScope(service string) error {
 	return &Error{Kind: Invalid, Message: b.String()}
 }
 
-// validRegion takes what looks like a region: "us-east-1", "us-gov-west-1", and "aws-global" of a few clients.
-func validRegion(r string) bool {
+// ValidRegion reports whether r looks like a region: "us-east-1", "us-gov-west-1", and "aws-global" of a few clients.
+func ValidRegion(r string) bool {
 	if r == "aws-global" {
 		return true
 	}

@@ -93,6 +93,9 @@ var (
 // New returns the plan of a struct type. It panics if a tag or a field's type cannot be read: that is a programmer's mistake.
 func New(t reflect.Type) *Type { return planner{}.plan(t) }
 
+// NewValue returns a pointer to a new struct of this type.
+func (t *Type) NewValue() any { return reflect.New(t.typ).Interface() }
+
 // A planner keeps the plans that are being made, so that types may contain themselves.
 type planner map[reflect.Type]*Type
 

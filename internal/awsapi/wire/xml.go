@@ -100,7 +100,9 @@ func (w *xmlWriter) text(s string) { w.out = AppendXMLText(w.out, s) }
 
 // AppendXMLText appends s with what XML reserves escaped. Characters that XML cannot carry become U+FFFD.
 func AppendXMLText(dst []byte, s string) []byte {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == '<' || r == '>' || r == '&' || r == '"' || r >= utf8.RuneSelf }) {
+	if !strings.ContainsFunc(s, func(r rune) bool {
+		return r < 0x20 || r == '<' || r == '>' || r == '&' || r == '"' || r >= utf8.RuneSelf
+	}) {
 		return append(dst, s...)
 	}
 	for _, r := range s {
