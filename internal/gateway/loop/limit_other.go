@@ -1,0 +1,5 @@
+//go:build !unix
+
+package loop
+
+func liftFileLimit() int { return 0 }
