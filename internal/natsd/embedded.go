@@ -62,14 +62,14 @@ func Embedded(cfg Config) (_ *Engine, err error) {
 	e.server.SetLoggerV2(log, false, false, false)
 	e.server.Start()
 	if !e.server.ReadyForConnections(readyTimeout) || !e.server.JetStreamEnabled() {
-		return nil, fmt.Errorf("the engine did not start on %s: %s", cfg.Dir, log.lastError())
+		return nil, fmt.Errorf("the engine did not start on %s: %s", cfg.Dir, log.lastWords())
 	}
 	e.conn, err = nats.Connect("", append(clientOptions(cfg.Log), nats.InProcessServer(e.server))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded engine: %w", err)
 	}
-	if err := verifyRestored(e.server, cfg.Dir); err != nil {
-		return nil, fmt.Errorf("%w; the engine says: %s", err, log.lastError())
+	if err := verifyRestored(e.conn, cfg.Dir); err != nil {
+		return nil, fmt.Errorf("%w; the engine says: %s", err, log.lastWords())
 	}
 	return e, nil
 }

@@ -3,10 +3,11 @@ package natsd
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
-// serverLog passes the server's warnings and errors to slog, and remembers the last error for the error of Embedded.
+// serverLog passes the server's warnings and errors to slog, and remembers the last one for the error of Embedded.
 // Notices are the server's diary, not ours.
 type serverLog struct {
 	log *slog.Logger
@@ -20,7 +21,7 @@ func (l *serverLog) Debugf(string, ...any)  {}
 func (l *serverLog) Tracef(string, ...any)  {}
 
 func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("engine warning", "engine", fmt.Sprintf(format, v...))
+	l.log.Warn("engine warning", "engine", l.remember(format, v...))
 }
 
 func (l *serverLog) Errorf(format string, v ...any) { l.error(format, v...) }
@@ -29,14 +30,18 @@ func (l *serverLog) Errorf(format string, v ...any) { l.error(format, v...) }
 func (l *serverLog) Fatalf(format string, v ...any) { l.error(format, v...) }
 
 func (l *serverLog) error(format string, v ...any) {
-	text := fmt.Sprintf(format, v...)
-	l.mu.Lock()
-	l.last = text
-	l.mu.Unlock()
-	l.log.Error("engine error", "engine", text)
+	l.log.Error("engine error", "engine", l.remember(format, v...))
 }
 
-func (l *serverLog) lastError() string {
+func (l *serverLog) remember(format string, v ...any) string {
+	text := strings.TrimSpace(fmt.Sprintf(format, v...))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = text
+	return text
+}
+
+func (l *serverLog) lastWords() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last == "" {

@@ -1,6 +1,8 @@
 package nats_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,7 +13,13 @@ import (
 	"github.com/sallyport/sallyport/internal/natsd"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(workDir); dir != "" {
+		fmt.Println(workForever(dir))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestContract(t *testing.T) {
 	bustest.Run(t, func(t testing.TB) bus.Bus {

@@ -24,7 +24,7 @@ var errNoAnswer = fmt.Errorf("the engine did not answer within %s", callTimeout)
 // unavailable makes err an ErrUnavailable that keeps its cause; the end of the caller's context stays what it is.
 func unavailable(err error) error {
 	switch {
-	case err == nil, errors.Is(err, store.ErrUnavailable):
+	case err == nil, errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err

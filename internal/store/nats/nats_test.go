@@ -5,13 +5,10 @@ import (
 
 	"github.com/sallyport/sallyport/internal/natsd"
 	"github.com/sallyport/sallyport/internal/store"
+	"github.com/sallyport/sallyport/internal/store/mem"
 	"github.com/sallyport/sallyport/internal/store/nats"
 	"github.com/sallyport/sallyport/internal/store/storetest"
 )
-
-func TestContract(t *testing.T) {
-	storetest.Run(t, open)
-}
 
 func open(t testing.TB) store.Stores {
 	t.Helper()
@@ -22,3 +19,9 @@ func open(t testing.TB) store.Stores {
 	t.Cleanup(engine.Close)
 	return nats.New(engine.Conn())
 }
+
+func TestContract(t *testing.T) { storetest.Run(t, open) }
+
+func TestAgreesWithMem(t *testing.T) { storetest.Agree(t, mem.New(), open(t)) }
+
+func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open) }

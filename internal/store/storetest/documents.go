@@ -385,7 +385,7 @@ func wantDoc(t testing.TB, s store.Store, key, data string, rev uint64) {
 
 func wantMissing(t testing.TB, s store.Store, key string) {
 	t.Helper()
-	if doc, err := s.Get(t.Context(), key); !errors.Is(err, store.ErrNotFound) {
+	if doc, err := s.Get(t.Context(), key); !errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("Get(%.50q) = %+v, %v; want ErrNotFound", key, doc, err)
 	}
 }

@@ -1,0 +1,254 @@
+package natsd_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/goleak"
+
+	"github.com/sallyport/sallyport/internal/bus"
+	"github.com/sallyport/sallyport/internal/bus/bustest"
+	busnats "github.com/sallyport/sallyport/internal/bus/nats"
+	"github.com/sallyport/sallyport/internal/natsd"
+	"github.com/sallyport/sallyport/internal/store"
+	storenats "github.com/sallyport/sallyport/internal/store/nats"
+	"github.com/sallyport/sallyport/internal/store/storetest"
+)
+
+// holdDir makes this program a second process that holds the directory named there.
+const holdDir = "SALLYPORT_TEST_HOLD_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(holdDir); dir != "" {
+		if _, err := natsd.Embedded(natsd.Config{Dir: dir}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("ready")
+		select {}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func embed(t testing.TB, dir string) *natsd.Engine {
+	t.Helper()
+	e, err := natsd.Embedded(natsd.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// fill writes documents of some size, and returns the directory of their stream.
+func fill(t testing.TB, dir string) string {
+	t.Helper()
+	e := embed(t, dir)
+	defer e.Close()
+	s, err := storenats.New(e.Conn()).Open(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if _, err := store.Put(t.Context(), s, fmt.Sprintf("k%02d", i), bytes.Repeat([]byte{'v'}, 50), store.Always); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "jetstream", "$G", "streams", "store-x")
+}
+
+func TestEmbedded_Restart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "data")
+	fill(t, dir)
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("mode of the data directory is %v, %v; want 0700", info.Mode(), err)
+	}
+	began := time.Now()
+	e := embed(t, dir)
+	if d := time.Since(began); d > time.Second {
+		t.Errorf("ready after %s", d)
+	}
+	if n := count(t, e); n != 100 {
+		t.Errorf("%d documents after a restart, want 100", n)
+	}
+	e.Close()
+	e.Close() // once more does no harm
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if info, err := d.Info(); err == nil && info.Mode().Perm()&0o022 != 0 {
+			t.Errorf("others can write %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func count(t testing.TB, e *natsd.Engine) int {
+	t.Helper()
+	s, err := storenats.New(e.Conn()).Open(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := s.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(docs)
+}
+
+func TestEmbedded_Damage(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		damage func(t *testing.T, stream string)
+		want   string // in the error; empty: it starts
+		docs   int
+		warns  string
+	}{
+		{name: "changed_byte", damage: change("msgs/1.blk", func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b }), want: "stream store-x is damaged: a checksum is wrong"},
+		{name: "changed_length", damage: change("msgs/1.blk", func(b []byte) []byte { b[2] ^= 0x40; return b }), want: "stream store-x is damaged: a record is cut off at byte 0 of"},
+		{name: "zeros_in_the_middle", damage: change("msgs/1.blk", func(b []byte) []byte { clear(b[1000:2000]); return b }), want: "stream store-x is damaged"},
+		{name: "unfinished_write", damage: change("msgs/1.blk", func(b []byte) []byte { return b[:len(b)-20] }), docs: 99, warns: "not finished"},
+		{name: "zeros_at_the_end", damage: change("msgs/1.blk", func(b []byte) []byte { return append(b, make([]byte, 4096)...) }), docs: 100, warns: "not finished"},
+		{name: "metadata", damage: change("meta.inf", func(b []byte) []byte { b[10] ^= 0xff; return b }), want: "stream store-x could not be restored"},
+		{name: "metadata_sum", damage: change("meta.sum", func([]byte) []byte { return nil }), want: "stream store-x could not be restored"},
+		{name: "index", damage: change("msgs/index.db", func(b []byte) []byte { b[10] ^= 0xff; return b }), docs: 100, warns: "corrupt state file"},
+		{name: "no_index", damage: func(t *testing.T, s string) { os.Remove(filepath.Join(s, "msgs", "index.db")) }, docs: 100},
+		{name: "half_made_stream", damage: func(t *testing.T, s string) { os.MkdirAll(filepath.Join(filepath.Dir(s), "half", "msgs"), 0o700) }, docs: 100},
+		{name: "no_metadata", damage: func(t *testing.T, s string) { os.Remove(filepath.Join(s, "meta.inf")) }, docs: 100}, // found again when the store is opened
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			tt.damage(t, fill(t, dir))
+			var log bytes.Buffer
+			e, err := natsd.Embedded(natsd.Config{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if tt.want != "" {
+				if err == nil {
+					e.Close()
+				}
+				if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), dir) {
+					t.Fatalf("Embedded = %v, want %q and the file's name", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			if n := count(t, e); n != tt.docs {
+				t.Errorf("%d documents, want %d", n, tt.docs)
+			}
+			if tt.warns != "" && !strings.Contains(log.String(), tt.warns) {
+				t.Errorf("log says %q, want %q", log.String(), tt.warns)
+			}
+		})
+	}
+}
+
+func change(file string, f func([]byte) []byte) func(*testing.T, string) {
+	return func(t *testing.T, stream string) {
+		name := filepath.Join(stream, file)
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEmbedded_Directory(t *testing.T) {
+	if _, err := natsd.Embedded(natsd.Config{}); err == nil {
+		t.Error("no directory was no error")
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := natsd.Embedded(natsd.Config{Dir: file}); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("Embedded in a file = %v", err)
+	}
+	t.Run("read_only", func(t *testing.T) {
+		if os.Getuid() == 0 {
+			t.Skip("root may write everywhere")
+		}
+		parent := t.TempDir()
+		if err := os.Chmod(parent, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := natsd.Embedded(natsd.Config{Dir: filepath.Join(parent, "data")}); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			t.Errorf("Embedded where nothing can be written = %v", err)
+		}
+	})
+}
+
+func TestEmbedded_InUse(t *testing.T) {
+	dir := t.TempDir()
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), holdDir+"="+dir)
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make([]byte, 5)
+	if _, err := out.Read(ready); err != nil || string(ready) != "ready" {
+		t.Fatalf("the other process says %q, %v", ready, err)
+	}
+	want := fmt.Sprintf("in use by process %d", other.Process.Pid)
+	if _, err := natsd.Embedded(natsd.Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Embedded = %v, want %q", err, want)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	other.Wait() //nolint:errcheck // it was killed
+	embed(t, dir).Close()
+}
+
+// TestExternal runs both suites over the network against a server that is not ours.
+func TestExternal(t *testing.T) {
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), Username: "user", Password: "secret",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server does not start")
+	}
+	url := strings.Replace(s.ClientURL(), "nats://", "nats://user:secret@", 1)
+	e, err := natsd.External(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	t.Run("store", func(t *testing.T) {
+		storetest.Run(t, func(testing.TB) store.Stores { return storenats.New(e.Conn()) })
+	})
+	t.Run("bus", func(t *testing.T) {
+		bustest.Run(t, func(testing.TB) bus.Bus { return busnats.New(e.Conn()) })
+	})
+
+	_, err = natsd.External(t.Context(), strings.Replace(url, "secret", "wrong-secret", 1), nil)
+	if err == nil || strings.Contains(err.Error(), "wrong-secret") {
+		t.Errorf("External with a wrong password = %v, want an error without it", err)
+	}
+	if _, err := natsd.External(t.Context(), "nats://127.0.0.1:1", nil); err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("External where nobody listens = %v", err)
+	}
+}
