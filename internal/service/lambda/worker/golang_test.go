@@ -49,11 +49,32 @@ func main() {
 }
 `
 
+const goTrivial = `package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	lambda.Start(func(ctx context.Context, e events.APIGatewayWebsocketProxyRequest) (events.APIGatewayProxyResponse, error) {
+		return events.APIGatewayProxyResponse{StatusCode: 200, Body: "ok"}, nil
+	})
+}
+`
+
 // goBinary builds the function with a version of AWS's library.
 func goBinary(t *testing.T, version string) string {
 	t.Helper()
+	return buildGo(t, version, goFunction)
+}
+
+func buildGo(t testing.TB, version, source string) string {
+	t.Helper()
 	need(t, "go")
-	dir := code(t, "main.go", goFunction, "go.mod", "module fn\n\ngo 1.21\n\nrequire github.com/aws/aws-lambda-go "+version+"\n")
+	dir := code(t, "main.go", source, "go.mod", "module fn\n\ngo 1.21\n\nrequire github.com/aws/aws-lambda-go "+version+"\n")
 	out := t.TempDir()
 	cmd := exec.Command("go", "build", "-mod=mod", "-o", filepath.Join(out, "bootstrap"), ".")
 	cmd.Dir = dir

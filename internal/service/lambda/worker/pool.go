@@ -28,11 +28,12 @@ type Options struct {
 
 // A Pool runs functions in warm processes, each of which handles one request at a time.
 type Pool struct {
-	opts     Options
-	starters int           // processes that may be in their first moments at the same time
-	spawns   chan spawn    // to the thread that starts processes
-	stopping chan struct{} // closed when Run ends
-	wg       sync.WaitGroup
+	opts      Options
+	initLimit time.Duration
+	starters  int           // processes that may be in their first moments at the same time
+	spawns    chan spawn    // to the thread that starts processes
+	stopping  chan struct{} // closed when Run ends
+	wg        sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	groups  map[string]*group
@@ -73,7 +74,7 @@ func New(opts Options) *Pool {
 		}
 	}
 	return &Pool{
-		opts: opts, starters: max(4, 2*stdruntime.NumCPU()),
+		opts: opts, initLimit: initLimit, starters: max(4, 2*stdruntime.NumCPU()),
 		spawns: make(chan spawn), stopping: make(chan struct{}),
 		groups: map[string]*group{}, live: map[*environment]struct{}{}, warned: map[string]bool{},
 	}

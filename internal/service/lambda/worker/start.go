@@ -20,9 +20,9 @@ const (
 
 // startEnvironment starts a process and waits until it asks for work.
 func (p *Pool) startEnvironment(spec *Spec, g *group) grant {
-	e, err := p.spawn(spec, g, initLimit)
+	e, err := p.spawn(spec, g, p.initLimit)
 	if errors.Is(err, errInitTime) {
-		e.log.initReport(time.Now(), initLimit, "timeout", "")
+		e.log.initReport(time.Now(), p.initLimit, "timeout", "")
 		e, err = p.spawn(spec, g, spec.timeout())
 		if errors.Is(err, errInitTime) {
 			return grant{log: e.log, init: spec.timeout()}
