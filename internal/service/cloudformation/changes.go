@@ -47,17 +47,20 @@ type comparison struct {
 	now       *template.Evaluation
 	old       *template.Template // nil for a new stack
 	resources map[string]*resourceState
-	given     map[string]string // parameters that changed or are new, by name
+	given     map[string]bool // parameters whose values are new
+	values    bool            // as with IncludePropertyValues
 
 	replaced map[string]bool // resources that will be new, or may be
 	modified map[string]bool
 }
 
-// compare returns what deploying p would change, sorted by logical id. st is nil for a new stack.
-func (s *Service) compare(ctx context.Context, st *stack, p *prepared) ([]change, error) {
-	c := &comparison{s: s, st: st, resources: map[string]*resourceState{}, given: map[string]string{}, replaced: map[string]bool{}, modified: map[string]bool{}}
+// compare returns what deploying p would change, sorted by logical id. st is nil for a new stack. AWS: there are two answers. Without
+// values a change set also lists what may change because an attribute of another resource may; with values
+// it takes such attributes as they are, and gives one more reason for what follows a replaced resource.
+func (s *Service) compare(ctx context.Context, st *stack, p *prepared, values bool) ([]change, error) {
+	c := &comparison{s: s, st: st, resources: map[string]*resourceState{}, given: map[string]bool{}, values: values, replaced: map[string]bool{}, modified: map[string]bool{}}
 	var oldEval *template.Evaluation
-	before := map[string]string{}
+	before := map[string]parameterValue{}
 	if st != nil && st.Template != "" {
 		text, err := s.templateOf(ctx, st.UUID, st.Template)
 		if err != nil {
@@ -71,12 +74,13 @@ func (s *Service) compare(ctx context.Context, st *stack, p *prepared) ([]change
 			return nil, err
 		}
 		for _, v := range st.Parameters {
-			before[v.Key] = v.Value + "\x00" + v.Resolved
+			before[v.Key] = v
 		}
 	}
 	for _, v := range p.settings.Parameters {
-		if b, had := before[v.Key]; !had || b != v.Value+"\x00"+v.Resolved {
-			c.given[v.Key] = v.Value
+		b, had := before[v.Key]
+		if !had || b.Value != v.Value || b.Resolved != "" && b.Resolved != v.Resolved {
+			c.given[v.Key] = true
 		}
 	}
 	env := s.environment(ctx, &stack{ID: stackID(st), Name: stackNameOf(st), settings: p.settings})
@@ -124,7 +128,7 @@ func (c *comparison) ref(id string) any {
 }
 
 func (c *comparison) attribute(id, name string) (any, error) {
-	if res := c.resources[id]; res.live() && !c.replaced[id] && !c.modified[id] {
+	if res := c.resources[id]; res.live() && !c.replaced[id] && (c.values || !c.modified[id]) {
 		return res.attribute(name)
 	}
 	return resource.Unknown, nil
@@ -259,7 +263,7 @@ func (c *comparison) details(id, name string, old, now map[string]any, fixed boo
 	for _, use := range c.now.Uses(expression) {
 		switch {
 		case use.Parameter:
-			if _, changed := c.given[use.Name]; changed {
+			if c.given[use.Name] {
 				add("ParameterReference", use.Name, "Static")
 			}
 		case use.Attribute == "" && c.replaced[use.Name]:
@@ -279,7 +283,7 @@ func (c *comparison) details(id, name string, old, now map[string]any, fixed boo
 	}
 	byParameter := slices.ContainsFunc(all, func(d changeDetail) bool { return d.Source == "ParameterReference" })
 	switch {
-	case byParameter:
+	case byParameter, c.values && len(all) > 0:
 		add("DirectModification", "", "Dynamic")
 	case len(all) == 0 || !sameValue(before, expression):
 		add("DirectModification", "", "Static")

@@ -101,12 +101,22 @@ func (s *Service) fillChangeSet(ctx context.Context, cs *changeSet, st *stack, r
 	name, w := saveTemplate(ctx, st.UUID, p.text)
 	cs.Template = name
 	if cs.Kind == "CREATE" {
-		cs.Changes, err = s.compare(ctx, nil, p)
+		cs.Changes, err = s.compare(ctx, nil, p, false)
 	} else {
 		cs.Changes, err = s.checkUpdate(ctx, st, p)
 	}
 	if err != nil {
 		return nil, err
+	}
+	old := st
+	if cs.Kind == "CREATE" {
+		old = nil
+	}
+	if cs.Values, err = s.compare(ctx, old, p, true); err != nil {
+		return nil, err
+	}
+	for i := range cs.Changes {
+		cs.Changes[i].Before, cs.Changes[i].After = "", "" // Values has them
 	}
 	cs.Status, cs.Execution = "CREATE_COMPLETE", "AVAILABLE"
 	if cs.Kind == "UPDATE" && s.unchanged(st, p, cs.Changes) {
@@ -267,7 +277,11 @@ func (s *Service) describeChangeSet(ctx context.Context, in *api.DescribeChangeS
 	if err != nil {
 		return nil, err
 	}
-	from, to, next, err := page(in.NextToken, len(cs.Changes), 100)
+	changes := cs.Changes
+	if yes(in.IncludePropertyValues) {
+		changes = cs.Values
+	}
+	from, to, next, err := page(in.NextToken, len(changes), 100)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +291,7 @@ func (s *Service) describeChangeSet(ctx context.Context, in *api.DescribeChangeS
 		Parameters: shapeParameters(cs.Parameters), Tags: shapeTags(cs.Tags), Capabilities: cs.Capabilities, NotificationARNs: cs.NotificationARNs,
 		RollbackConfiguration: &api.RollbackConfiguration{}, IncludeNestedStacks: &cs.Nested, OnStackFailure: optional(cs.OnFailure), NextToken: next,
 	}
-	for _, c := range cs.Changes[from:to] {
+	for _, c := range changes[from:to] {
 		out.Changes = append(out.Changes, shapeChange(c, yes(in.IncludePropertyValues)))
 	}
 	return out, nil

@@ -160,6 +160,7 @@ type changeSet struct {
 	OnFailure   string `json:",omitempty"`
 	ClientToken string `json:",omitempty"`
 	Changes     []change
+	Values      []change `json:",omitempty"` // as with IncludePropertyValues
 	settings
 }
 

@@ -318,7 +318,7 @@ func (s *Service) checkUpdate(ctx context.Context, st *stack, p *prepared) ([]ch
 		slices.Sort(retyped)
 		return nil, errValidation("Update of resource type is not permitted. The new template modifies resource type of the following resources: [%s]", strings.Join(retyped, ", "))
 	}
-	changes, err := s.compare(ctx, st, p)
+	changes, err := s.compare(ctx, st, p, false)
 	if err != nil {
 		return nil, err
 	}
