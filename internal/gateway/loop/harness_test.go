@@ -209,7 +209,13 @@ func (g *rig) connect(t *testing.T) *client {
 	}
 	nc.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { nc.Close() })
-	return &client{Conn: nc, t: t, br: bufio.NewReader(nc), tcp: tcp}
+	c := newClient(t, nc)
+	c.tcp = tcp
+	return c
+}
+
+func newClient(t *testing.T, nc net.Conn) *client {
+	return &client{Conn: nc, t: t, br: bufio.NewReader(nc)}
 }
 
 const key = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -35,6 +35,7 @@ func TestEcho_DP001_DP061_DP063_DP080(t *testing.T) {
 		c.send(closing(1000, "done"))
 		c.expectClose(1000, "done")
 		c.expectEOF()
+		c.Close()
 		g.expectEnd(t, Closure{Code: 1000, Reason: "done", Client: true, Accepted: true})
 		g.quiet(t)
 	})

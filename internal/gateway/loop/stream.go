@@ -47,14 +47,15 @@ var errHanded = errors.New("loop: handed to HTTP")
 
 // ServeConn serves one connection that was made elsewhere, for example in a
 // CONNECT tunnel or with net.Pipe, as if it had been accepted: TLS or plain,
-// upgrade or HTTP. It returns at once.
-func (s *Server) ServeConn(nc net.Conn) {
+// upgrade or HTTP. What was already read of it, as by http.Hijacker, comes
+// first. It returns at once.
+func (s *Server) ServeConn(nc net.Conn, read ...byte) {
 	full, ok := s.admit()
 	if !ok {
 		nc.Close()
 		return
 	}
-	s.serve(nc, nil, full)
+	s.serve(nc, read, full)
 }
 
 // serve takes over an admitted connection of which prefix was read already.
