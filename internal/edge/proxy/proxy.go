@@ -26,8 +26,9 @@ type Proxy struct {
 	// Ours reports whether tunnels to a host name end here.
 	Ours func(host string) bool
 
-	// Serve takes over a tunnel that ends here; the client speaks TLS or HTTP on it next. It owns the connection.
-	Serve func(net.Conn)
+	// Serve takes over a tunnel that ends here, with the bytes that were read from it too much; the client speaks TLS or HTTP on
+	// it. It owns the connection.
+	Serve func(c net.Conn, read ...byte)
 
 	// Outer returns the proxy that reaches a foreign host, or nil for none; http.ProxyFromEnvironment as it was
 	// before this process changed anything, by default.
@@ -48,12 +49,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.Ours(host) {
-		client, err := establish(w)
+		client, read, err := establish(w)
 		if err != nil {
 			p.Log.Warn("tunnel not opened", "host", r.Host, "err", err)
 			return
 		}
-		p.Serve(client)
+		p.Serve(client, read...)
 		return
 	}
 	server, err := p.dial(r.Context(), r.Host)
@@ -62,42 +63,39 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	client, err := establish(w)
+	client, read, err := establish(w)
 	if err != nil {
 		server.Close()
 		p.Log.Warn("tunnel not opened", "host", r.Host, "err", err)
 		return
 	}
+	if _, err := server.Write(read); err != nil {
+		p.Log.Debug("tunnel broke", "host", r.Host, "err", err)
+	}
 	join(client, server)
 }
 
 // establish answers 200 and takes the connection over, with what the client has sent since.
-func establish(w http.ResponseWriter) (net.Conn, error) {
+func establish(w http.ResponseWriter) (c net.Conn, read []byte, err error) {
 	h, ok := w.(http.Hijacker)
 	if !ok {
-		return nil, errors.New("connection cannot be taken over")
+		return nil, nil, errors.New("connection cannot be taken over")
 	}
 	c, rw, err := h.Hijack()
 	if err != nil {
-		return nil, fmt.Errorf("take over connection: %w", err)
+		return nil, nil, fmt.Errorf("take over connection: %w", err)
 	}
 	if _, err := io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		c.Close()
-		return nil, fmt.Errorf("answer client: %w", err)
+		return nil, nil, fmt.Errorf("answer client: %w", err)
 	}
-	if rw.Reader.Buffered() > 0 {
-		return &buffered{Conn: c, r: rw.Reader}, nil
+	read, err = rw.Reader.Peek(rw.Reader.Buffered())
+	if err != nil {
+		c.Close()
+		return nil, nil, fmt.Errorf("take over connection: %w", err)
 	}
-	return c, nil
+	return c, read, nil
 }
-
-// buffered reads first what the HTTP server had read too much.
-type buffered struct {
-	net.Conn
-	r *bufio.Reader
-}
-
-func (b *buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 
 // dial connects to addr, by way of the outer proxy if there is one.
 func (p *Proxy) dial(ctx context.Context, addr string) (net.Conn, error) {
@@ -139,11 +137,19 @@ func (p *Proxy) dial(ctx context.Context, addr string) (net.Conn, error) {
 		return nil, fmt.Errorf("outer proxy refused %s: %s", addr, res.Status)
 	}
 	_ = c.SetDeadline(time.Time{})
-	if br.Buffered() > 0 {
+	if br.Buffered() > 0 { // a server that speaks first
 		return &buffered{Conn: c, r: br}, nil
 	}
 	return c, nil
 }
+
+// buffered reads first what was read too much.
+type buffered struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (b *buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
 
 func proxyAddr(u *url.URL) string {
 	if u.Port() != "" {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,8 +19,8 @@ func start(t *testing.T, outer *url.URL) (addr string) {
 	t.Helper()
 	p := &Proxy{
 		Ours: func(host string) bool { return strings.HasSuffix(host, ".ours") },
-		Serve: func(c net.Conn) {
-			line, _ := bufio.NewReader(c).ReadString('\n')
+		Serve: func(c net.Conn, read ...byte) {
+			line, _ := bufio.NewReader(io.MultiReader(bytes.NewReader(read), c)).ReadString('\n')
 			fmt.Fprintf(c, "here: %s", line)
 			c.Close()
 		},
