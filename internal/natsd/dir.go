@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// minFree is what starting takes, and a first block of messages.
+const minFree = 32 << 20
+
 var errLocked = errors.New("locked by another process")
 
 // dirLock holds a data directory for this process. The file stays behind; only its lock counts.
@@ -41,6 +44,10 @@ func prepareDir(dir string) (*dirLock, error) {
 		return nil, fmt.Errorf("data directory %s is in use by process %s: stop it, or choose another directory", dir, holder(f))
 	}
 	l := &dirLock{file: f}
+	if free := freeSpace(dir); free < minFree {
+		l.release()
+		return nil, fmt.Errorf("the disk of data directory %s is full: %d MB are free, %d are needed", dir, free>>20, minFree>>20)
+	}
 	if err := l.sign(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("data directory %s cannot be written: %w", dir, err)

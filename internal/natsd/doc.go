@@ -8,7 +8,7 @@
 //	engine.Close() // after everything that uses the connection has stopped
 //
 // embedded.go starts and stops the server inside the process; it opens no port. dir.go prepares the data directory and
-// locks it against a second process, lock_*.go per system. verify.go looks for damage before the server reads its files,
+// locks it against a second process, lock_*.go per system, with the free space of its disk. verify.go looks for damage before the server reads its files,
 // because the server itself drops what it cannot read. external.go connects to a cluster. log.go passes the server's warnings on.
 //
 // The package configures no cluster of embedded servers: several nodes share an external one.

@@ -27,6 +27,7 @@ type Engine struct {
 	conn   *nats.Conn
 	server *server.Server // nil when external
 	lock   *dirLock       // nil when external
+	failed chan error
 }
 
 const (
@@ -45,7 +46,7 @@ func Embedded(cfg Config) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{lock: lock}
+	e := &Engine{lock: lock, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			e.Close()
@@ -55,7 +56,7 @@ func Embedded(cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 
-	log := &serverLog{log: cfg.Log}
+	log := &serverLog{log: cfg.Log, failed: e.failed}
 	if e.server, err = server.NewServer(options(cfg)); err != nil {
 		return nil, fmt.Errorf("configure the engine: %w", err)
 	}
@@ -96,6 +97,10 @@ func options(cfg Config) *server.Options {
 
 // Conn is the connection for store/nats and bus/nats. It is the engine's own: do not close it.
 func (e *Engine) Conn() *nats.Conn { return e.conn }
+
+// Failed gives an error when the embedded engine can no longer write, for example because the disk is full. Then it
+// answers no writes any more, and the process should stop with that error. Nothing that was acknowledged is lost.
+func (e *Engine) Failed() <-chan error { return e.failed }
 
 // Close ends the connection and the embedded server, and returns when all is stopped and the directory is free.
 func (e *Engine) Close() {

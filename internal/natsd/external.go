@@ -25,7 +25,7 @@ func External(ctx context.Context, urls string, log *slog.Logger) (*Engine, erro
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", redact(urls), err)
 	}
-	e := &Engine{conn: conn}
+	e := &Engine{conn: conn, failed: make(chan error)}
 	if err := checkServer(ctx, conn); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("use NATS at %s: %w", redact(urls), err)

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin || freebsd
 
 package natsd
 
@@ -16,4 +16,13 @@ func tryLock(f *os.File) error {
 		return errLocked
 	}
 	return err
+}
+
+// freeSpace returns how many bytes we may write where dir is.
+func freeSpace(dir string) uint64 {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 1 << 62 // unknown: writing will tell
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize)
 }

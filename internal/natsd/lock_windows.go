@@ -17,3 +17,16 @@ func tryLock(f *os.File) error {
 	}
 	return err
 }
+
+// freeSpace returns how many bytes we may write where dir is.
+func freeSpace(dir string) uint64 {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 1 << 62
+	}
+	var free uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &free, nil, nil); err != nil {
+		return 1 << 62 // unknown: writing will tell
+	}
+	return free
+}

@@ -10,7 +10,8 @@ import (
 // serverLog passes the server's warnings and errors to slog, and remembers the last one for the error of Embedded.
 // Notices are the server's diary, not ours.
 type serverLog struct {
-	log *slog.Logger
+	log    *slog.Logger
+	failed chan<- error // holds one
 
 	mu   sync.Mutex // guards last
 	last string
@@ -30,7 +31,15 @@ func (l *serverLog) Errorf(format string, v ...any) { l.error(format, v...) }
 func (l *serverLog) Fatalf(format string, v ...any) { l.error(format, v...) }
 
 func (l *serverLog) error(format string, v ...any) {
-	l.log.Error("engine error", "engine", l.remember(format, v...))
+	text := l.remember(format, v...)
+	l.log.Error("engine error", "engine", text)
+	// The server has no other way to say it: it answers no more writes to the stream and goes on.
+	if strings.Contains(strings.ToLower(text), "critical write error") {
+		select {
+		case l.failed <- fmt.Errorf("the engine can no longer write: %s", text):
+		default:
+		}
+	}
 }
 
 func (l *serverLog) remember(format string, v ...any) string {

@@ -17,6 +17,7 @@ const (
 	codeBatchIncomplete           = 10176
 	codeBatchTooMany              = 10210
 	codeNoMessage                 = 10037
+	codeCreateFailed              = 10049
 )
 
 var errNoAnswer = fmt.Errorf("the engine did not answer within %s", callTimeout)

@@ -49,7 +49,7 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		return nil, unavailable(err)
 	}
 	d := &documents{conn: s.conn, stream: name, subjects: subjects, leaderReads: s.replicas > 1}
-	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	config := jetstream.StreamConfig{
 		Name:               d.stream,
 		Subjects:           []string{d.subjects + ">"},
 		MaxMsgsPerSubject:  1,
@@ -58,9 +58,20 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		AllowMsgTTL:        true,
 		Storage:            jetstream.FileStorage,
 		Replicas:           s.replicas,
-	})
+	}
+	var stream jetstream.Stream
+	for range attempts {
+		// Removing the last stream, the server also removes the directory that it makes the next one in.
+		stream, err = js.CreateOrUpdateStream(ctx, config)
+		if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != codeCreateFailed {
+			break
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("open stream %s: %w", name, ended(ctx, err))
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", name, unavailable(err))
+		return nil, fmt.Errorf("open stream %s: %w", name, ended(ctx, err))
 	}
 	d.created = stream.CachedInfo().Created
 	return d, nil
