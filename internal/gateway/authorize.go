@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/awsapi/shapes/connections"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
@@ -59,7 +60,7 @@ func (g *Gateway) authorizeIAM(st *stage, r *route, h *loop.Handshake, request l
 	if g.cfg.Signatures == nil || g.cfg.Authorizer == nil {
 		return nil, refused(500, internalError, errors.New("route $connect asks for AWS_IAM, and this server checks no signatures"), "")
 	}
-	caller, err := g.cfg.Signatures.Verify(g.working, signedRequest(h), "execute-api")
+	caller, err := g.cfg.Signatures.Verify(g.working, signedRequest(h), connections.API, h.Remote.Addr())
 	if err != nil {
 		return nil, denied(err)
 	}

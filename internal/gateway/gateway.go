@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,11 +43,11 @@ type Config struct {
 	Grace       time.Duration    // how long Run waits for running integrations at the end; 0: DefaultGrace
 }
 
-// Signatures tells who signed a request.
+// Signatures tells who signed a request; *awsapi.Gatekeeper does.
 type Signatures interface {
-	// Verify checks the signature of r, in the header or in the query, made for service ("execute-api"). The caller's Region is the
+	// Verify checks the signature of r, in the header or in the query, made for api; peer is whom r came from. The caller's Region is the
 	// signature's. The error is an *awsapi.Error in AWS's words.
-	Verify(ctx context.Context, r *sigv4.Request, service string) (awsapi.Caller, error)
+	Verify(ctx context.Context, r *sigv4.Request, api *awsapi.API, peer netip.Addr) (awsapi.Caller, error)
 }
 
 // A Gateway serves the stages whose snapshots are in the store. It implements loop.Handler.

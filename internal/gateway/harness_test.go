@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	stdjson "encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -150,29 +149,12 @@ func (r *records) last(kind string) gateway.Record {
 // keys are the access keys that exist; each may do what it lists.
 type keys map[string][]string
 
-// Verify implements Signatures, with the secret "secret" for all.
-func (k keys) Verify(_ context.Context, r *sigv4.Request, service string) (awsapi.Caller, error) {
-	s, err := sigv4.Parse(r)
-	var e *sigv4.Error
-	if errors.As(err, &e) && e.Kind == sigv4.Missing {
-		return awsapi.Caller{}, awsapi.Errorf("MissingAuthenticationTokenException", 403, "Missing Authentication Token")
+// Credential implements awsapi.Authenticator: the secret of every key is "secret".
+func (k keys) Credential(_ context.Context, accessKeyID, _ string) (string, awsapi.Caller, error) {
+	if _, known := k[accessKeyID]; !known {
+		return "", awsapi.Caller{}, awsapi.Errorf("UnrecognizedClientException", 403, "The security token included in the request is invalid.")
 	}
-	if _, known := k[s.AccessKeyID]; err == nil && !known {
-		return awsapi.Caller{}, awsapi.Errorf("UnrecognizedClientException", 403, "The security token included in the request is invalid.")
-	}
-	if err == nil {
-		err = s.CheckScope(service)
-	}
-	if err == nil {
-		err = s.CheckTime(time.Now())
-	}
-	if err == nil {
-		err = sigv4.NewVerifier().Verify(r, &s, "secret")
-	}
-	if errors.As(err, &e) {
-		return awsapi.Caller{}, awsapi.Errorf("InvalidSignatureException", 403, "%s", e.Message)
-	}
-	return awsapi.Caller{Account: account, Region: s.Region, ARN: "arn:aws:iam::" + account + ":user/" + s.AccessKeyID, UserID: "AIDA" + s.AccessKeyID, AccessKeyID: s.AccessKeyID}, nil
+	return "secret", awsapi.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + accessKeyID, UserID: "AIDA" + accessKeyID, AccessKeyID: accessKeyID}, nil
 }
 
 // Authorize implements awsapi.Authorizer.
@@ -225,9 +207,11 @@ func (w *world) node(options ...option) *node {
 	w.t.Helper()
 	number := uint16(len(w.nodes) + 1)
 	sockets := loop.Config{Node: number, Now: w.clock.now, Sweep: 5 * time.Millisecond, Grace: 300 * time.Millisecond}
+	log := slog.New(slog.DiscardHandler)
+	gate := awsapi.NewGatekeeper(w.keys, log, awsapi.GateOptions{})
 	cfg := gateway.Config{
 		Stores: w.stores, Bus: w.bus, Node: number, Backends: integration.Backends{Lambda: w.functions},
-		Signatures: w.keys, Authorizer: w.keys, Observer: w.records, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
+		Signatures: gate, Authorizer: w.keys, Observer: w.records, Now: w.clock.now, Log: log,
 	}
 	for _, o := range options {
 		o(&cfg, &sockets)
@@ -235,7 +219,7 @@ func (w *world) node(options ...option) *node {
 	n := &node{w: w, sockets: loop.New(sockets)}
 	cfg.Sockets = n.sockets
 	n.gateway = gateway.New(cfg)
-	service, err := connections.New(connections.Config{Stages: n.gateway, Sockets: n.gateway, Signatures: w.keys, Authorizer: w.keys})
+	service, err := connections.New(connections.Config{Stages: n.gateway, Sockets: n.gateway, Signatures: gate, Authorizer: w.keys})
 	if err != nil {
 		w.t.Fatal(err)
 	}

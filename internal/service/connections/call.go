@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/awsapi"
+	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/connections"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/json"
 )
@@ -80,7 +81,11 @@ func (c *call) body() ([]byte, error) {
 // authorize checks who signed the request and whether they may manage connections of the stage. AWS: policies are evaluated for the
 // literal {connectionId}, so none can name a single connection.
 func (c *call) authorize(a address, account, region string, body []byte) (context.Context, error) {
-	caller, err := c.s.cfg.Signatures.Verify(c.r.Context(), c.signed(body), "execute-api")
+	peer, err := netip.ParseAddrPort(c.r.RemoteAddr)
+	if err != nil {
+		return nil, fmt.Errorf("read the client's address: %w", err)
+	}
+	caller, err := c.s.cfg.Signatures.Verify(c.r.Context(), c.signed(body), shapes.API, peer.Addr())
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +98,7 @@ func (c *call) authorize(a address, account, region string, body []byte) (contex
 		return nil, errDenied(awsapi.Errorf("AccessDeniedException", 403, "User: %s is not authorized to perform: %s on resource: %s", caller.ARN, action, resource), resource, account)
 	}
 	caller.Account, caller.Region, caller.RequestID = account, region, c.requestID
-	if caller.SourceIP, _, err = net.SplitHostPort(c.r.RemoteAddr); err != nil {
-		caller.SourceIP = c.r.RemoteAddr
-	}
-	caller.UserAgent = c.r.UserAgent()
+	caller.SourceIP, caller.UserAgent = peer.Addr().Unmap().String(), c.r.UserAgent()
 	ctx := awsapi.WithCaller(c.r.Context(), caller)
 	if err := c.s.cfg.Authorizer.Authorize(ctx, action, resource, nil); err != nil {
 		if e, ok := errors.AsType[*awsapi.Error](err); ok {

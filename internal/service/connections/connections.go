@@ -5,9 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 )
@@ -33,11 +33,11 @@ type Sockets interface {
 	Disconnect(ctx context.Context, api, stage, connectionID string) error
 }
 
-// Signatures tells who signed a request.
+// Signatures tells who signed a request; *awsapi.Gatekeeper does.
 type Signatures interface {
-	// Verify checks the signature of r, made for service ("execute-api"). The caller's Region is the signature's. The error is an
+	// Verify checks the signature of r, made for api; peer is whom r came from. The caller's Region is the signature's. The error is an
 	// *awsapi.Error in AWS's words.
-	Verify(ctx context.Context, r *sigv4.Request, service string) (awsapi.Caller, error)
+	Verify(ctx context.Context, r *sigv4.Request, api *awsapi.API, peer netip.Addr) (awsapi.Caller, error)
 }
 
 // Config is what a Service is made of. All but Log is needed.
@@ -65,23 +65,6 @@ func New(cfg Config) (*Service, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{cfg: cfg, log: log}, nil
-}
-
-// Handles reports whether r is for ServeHTTP: a call of @connections under any address, or any request to an API's host, or a plain
-// request to /{apiId}/{stage} of a stage that is served.
-func (s *Service) Handles(r *http.Request) bool {
-	if _, _, ok := apigateway.HostAPI(r.Host); ok {
-		return true
-	}
-	a, ok := parse(r)
-	if !ok {
-		return false
-	}
-	if a.connection != "" {
-		return true
-	}
-	_, _, ok = s.cfg.Stages.Stage(a.api, a.stage)
-	return ok
 }
 
 // ServeHTTP implements http.Handler.
