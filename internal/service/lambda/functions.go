@@ -44,7 +44,7 @@ func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionIn
 	if err != nil {
 		return nil, err
 	}
-	s.warn(fn)
+	s.prepare(ctx, fn)
 	out := fn.describe(&fn.Latest, "")
 	if deref(in.Publish) {
 		v := fn.versions()[0]
@@ -55,12 +55,20 @@ func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionIn
 	return out, nil
 }
 
-// warn tells the log at deployment what will not work at the first call.
-func (s *Service) warn(fn *function) {
+// prepare makes ready what the first call would have to wait for, and tells the log what will not work.
+func (s *Service) prepare(ctx context.Context, fn *function) {
 	if slices.Contains(retired, fn.Latest.Runtime) {
 		s.cfg.Log.Warn("the runtime is retired on AWS: a new function could not be made there", "function", fn.Name, "runtime", fn.Latest.Runtime)
 	}
-	if err := s.cfg.Pool.Check(s.spec(fn, &fn.Latest, "")); err != nil {
+	e := s.catalog.get(fn.key())
+	if e == nil {
+		return // deleted meanwhile
+	}
+	spec, err := s.runner(ctx, e, &e.fn.Latest)
+	if err == nil {
+		err = s.cfg.Pool.Check(spec)
+	}
+	if err != nil && ctx.Err() == nil {
 		s.cfg.Log.Warn("the function cannot run on this machine", "function", fn.Name, "err", err)
 	}
 }
@@ -222,7 +230,7 @@ func (s *Service) update(ctx context.Context, t target, revision *string, publis
 	if err != nil {
 		return nil, err
 	}
-	s.warn(fn)
+	s.prepare(ctx, fn)
 	out := fn.describe(fn.version(published), published)
 	out.LastUpdateStatus, out.LastUpdateStatusReason, out.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being created."), new("Creating")
 	return out, nil

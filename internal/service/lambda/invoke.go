@@ -195,7 +195,9 @@ func (s *Service) runner(ctx context.Context, e *entry, c *configuration) (*work
 	}
 	spec := s.spec(e.fn, c, dir)
 	if s.cfg.Modules != nil {
-		spec.Modules = s.cfg.Modules(ctx, c.Runtime, dir)
+		if spec.Modules, err = s.cfg.Modules(ctx, c.Runtime, dir); err != nil {
+			s.cfg.Log.Warn("the runtime's SDK is missing; code that needs it will fail", "function", e.fn.Name, "err", err)
+		}
 	}
 	if e.runners.specs == nil {
 		e.runners.specs = map[string]*worker.Spec{}

@@ -53,8 +53,9 @@ type Config struct {
 	// Extra returns further variables, as "K=V", for the functions' processes.
 	Extra func() []string
 
-	// Modules returns the folders of the SDK that the runtime brings along; it may fetch them.
-	Modules func(ctx context.Context, runtime, codeDir string) []string
+	// Modules returns the folders of the SDK that the runtime brings along, as far as the code needs it; it may fetch them. What it
+	// returns beside an error is used.
+	Modules func(ctx context.Context, runtime, codeDir string) ([]string, error)
 
 	// RetryDelays are the waits before the second and third attempt of an asynchronous event; nil means AWS's, one and two minutes.
 	RetryDelays []time.Duration

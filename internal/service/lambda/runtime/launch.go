@@ -165,7 +165,7 @@ func goProgram(fn Function) (Launch, error) {
 }
 
 func execEnv(fn Function) []string {
-	return []string{"AWS_EXECUTION_ENV=AWS_Lambda_" + fn.Runtime}
+	return []string{"AWS_EXECUTION_ENV=AWS_Lambda_" + fn.Runtime, "PWD=" + fn.CodeDir, "SHLVL=0"}
 }
 
 func (f *Finder) node(fn Function) (Launch, error) {

@@ -95,8 +95,6 @@ func variablesOf(s *Spec, l runtime.Launch, logStream, api string, c Credentials
 		"AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:2000",
 		"_AWS_XRAY_DAEMON_ADDRESS=127.0.0.1",
 		"_AWS_XRAY_DAEMON_PORT=2000",
-		"PWD="+s.CodeDir,
-		"SHLVL=0",
 	)
 	if s.LogFormat == "JSON" {
 		v.set("AWS_LAMBDA_LOG_FORMAT=JSON")
