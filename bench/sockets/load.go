@@ -1,0 +1,252 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/gateway/frame"
+)
+
+// A peer is one connection of the client, which is one epoll loop.
+type peer struct {
+	fd   int
+	left int // bytes of the replies in flight
+}
+
+type loader struct {
+	o     options
+	pid   int
+	sa    unix.SockaddrInet4
+	epoll int
+	peers []peer
+	buf   []byte
+	msg   []byte // a masked frame
+	reply int    // its echo's length
+}
+
+var upgrade = []byte("GET /prod HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+
+// load is the client process.
+func load(o options) error {
+	if o.secure {
+		return holdTLS(o)
+	}
+	debug.SetGCPercent(400)
+	runtime.LockOSThread()
+	host, port, err := net.SplitHostPort(o.addr)
+	if err != nil {
+		return err
+	}
+	l := &loader{o: o, buf: make([]byte, 1<<17)}
+	l.pid, _ = strconv.Atoi(os.Getenv("SOCKETS_PID"))
+	l.sa.Port, _ = strconv.Atoi(port)
+	l.sa.Addr = [4]byte(net.ParseIP(host).To4())
+	l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	pre, post := `{"action":"echo","d":"`, `"}`
+	text := pre + strings.Repeat("x", max(0, o.size-len(pre)-len(post))) + post
+	l.msg = frame.AppendHeader(nil, frame.Header{Fin: true, Op: frame.Text, Masked: true, Key: 0x44332211, Len: uint64(len(text))})
+	n := len(l.msg)
+	l.msg = append(l.msg, text...)
+	frame.Mask(l.msg[n:], 0x44332211, 0)
+	l.reply = frame.MessageLen(len(text))
+	switch role := os.Getenv("SOCKETS_LOAD"); role {
+	case "idle":
+		return l.idle()
+	case "echo":
+		return l.echo()
+	case "hs":
+		return l.handshakes()
+	default:
+		return fmt.Errorf("no load is called %q", role)
+	}
+}
+
+// connect opens one connection and upgrades it, blocking.
+func (l *loader) connect() (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if err := unix.Connect(fd, &l.sa); err != nil {
+		return 0, fmt.Errorf("connect: %w", err)
+	}
+	if _, err := unix.Write(fd, upgrade); err != nil {
+		return 0, err
+	}
+	n, err := unix.Read(fd, l.buf)
+	if err != nil || !bytes.HasPrefix(l.buf[:max(n, 0)], []byte("HTTP/1.1 101")) {
+		return 0, fmt.Errorf("not upgraded: %q %v", l.buf[:max(n, 0)], err)
+	}
+	return fd, nil
+}
+
+func (l *loader) open() error {
+	for i := range l.o.n {
+		fd, err := l.connect()
+		if err != nil {
+			return err
+		}
+		unix.SetNonblock(fd, true)
+		ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)}
+		if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+			return err
+		}
+		l.peers = append(l.peers, peer{fd: fd})
+	}
+	return nil
+}
+
+// idle holds connections, and throws away what comes, until it is killed.
+func (l *loader) idle() error {
+	if err := l.open(); err != nil {
+		return err
+	}
+	fmt.Println("{}")
+	events := make([]unix.EpollEvent, 1024)
+	for {
+		n, err := unix.EpollWait(l.epoll, events, -1)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		for _, ev := range events[:max(n, 0)] {
+			if k, err := unix.Read(l.peers[ev.Fd].fd, l.buf); k == 0 || err != nil && err != unix.EAGAIN {
+				return fmt.Errorf("idle connection: %d %v", k, err)
+			}
+		}
+	}
+}
+
+// echo sends and awaits messages, and prints what they cost the server.
+func (l *loader) echo() error {
+	if err := l.open(); err != nil {
+		return err
+	}
+	for i := range l.peers {
+		for range l.o.window {
+			if err := l.send(i); err != nil {
+				return err
+			}
+		}
+	}
+	var done, from int
+	var cpu float64
+	begin := time.Now()
+	end := time.Time{}
+	events := make([]unix.EpollEvent, 1024)
+	for turn := 0; ; turn++ {
+		n, err := unix.EpollWait(l.epoll, events, 1000)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		for _, ev := range events[:max(n, 0)] {
+			k, err := l.receive(int(ev.Fd))
+			if err != nil {
+				return err
+			}
+			done += k
+		}
+		if turn%64 != 0 {
+			continue
+		}
+		switch now := time.Now(); {
+		case end.IsZero() && now.Sub(begin) > 700*time.Millisecond: // warm
+			begin, end, from, cpu = now, now.Add(l.o.duration), done, cpuOf(l.pid)
+		case !end.IsZero() && now.After(end):
+			return l.print(done-from, now.Sub(begin), cpuOf(l.pid)-cpu)
+		}
+	}
+}
+
+func (l *loader) print(n int, took time.Duration, cpu float64) error {
+	return json.NewEncoder(os.Stdout).Encode(result{Rate: float64(n) / took.Seconds(), CPU: cpu / float64(n) * 1e6})
+}
+
+func (l *loader) send(i int) error {
+	if n, err := unix.Write(l.peers[i].fd, l.msg); n != len(l.msg) {
+		return fmt.Errorf("send: %d bytes, %v", n, err)
+	}
+	l.peers[i].left += l.reply
+	return nil
+}
+
+// receive reads replies and sends as many new messages.
+func (l *loader) receive(i int) (done int, err error) {
+	p := &l.peers[i]
+	n, err := unix.Read(p.fd, l.buf)
+	if err == unix.EAGAIN {
+		return 0, nil
+	}
+	if n <= 0 {
+		return 0, fmt.Errorf("receive: %d bytes, %v", n, err)
+	}
+	before := (p.left + l.reply - 1) / l.reply
+	p.left -= n
+	done = before - (p.left+l.reply-1)/l.reply
+	for range done {
+		if err := l.send(i); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// handshakes opens and resets connections, and prints what that costs the server.
+func (l *loader) handshakes() error {
+	cpu, begin, n := cpuOf(l.pid), time.Now(), 0
+	for time.Since(begin) < l.o.duration {
+		fd, err := l.connect()
+		if err != nil {
+			return err
+		}
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		unix.Close(fd)
+		n++
+	}
+	return l.print(n, time.Since(begin), cpuOf(l.pid)-cpu)
+}
+
+// holdTLS holds idle connections over TLS until it is killed.
+func holdTLS(o options) error {
+	var held []net.Conn
+	buf := make([]byte, 1024)
+	for range o.n {
+		nc, err := tls.Dial("tcp4", o.addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			return err
+		}
+		if _, err := nc.Write(upgrade); err != nil {
+			return err
+		}
+		if n, err := nc.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("HTTP/1.1 101")) {
+			return fmt.Errorf("not upgraded: %q %v", buf[:n], err)
+		}
+		held = append(held, nc)
+	}
+	fmt.Println("{}")
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	<-stop
+	runtime.KeepAlive(held)
+	return nil
+}

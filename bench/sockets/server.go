@@ -1,0 +1,88 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+)
+
+// An echo answers every message with itself, as a MOCK integration would.
+type echo struct{ attach int }
+
+func (e echo) Open(c loop.Conn, h *loop.Handshake) {
+	if e.attach > 0 {
+		c.Attach(new(append(make([]byte, 0, e.attach), h.Target...)))
+	}
+	c.Accept("")
+}
+func (echo) Message(c loop.Conn, text []byte)   { c.Write(text) }
+func (echo) Closed(c loop.Conn, e loop.Closure) {}
+
+// serve is the server process. It obeys lines: "gc" and "fanout SIZE".
+func serve(o options) error {
+	l, err := net.Listen("tcp4", o.addr)
+	if err != nil {
+		return err
+	}
+	cfg := loop.Config{}
+	if o.secure {
+		if cfg.TLS, err = selfSigned(); err != nil {
+			return err
+		}
+	}
+	s := loop.New(cfg)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	go obey(s)
+	fmt.Println(l.Addr())
+	return s.Run(ctx, echo{o.attach}, l)
+}
+
+func obey(s *loop.Server) {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var size int
+		switch line := in.Text(); {
+		case line == "gc":
+			debug.FreeOSMemory()
+			fmt.Println("done")
+		default:
+			fmt.Sscanf(line, "fanout %d", &size)
+			p := loop.Prepare([]byte(strings.Repeat("x", size)))
+			n, start := 0, time.Now()
+			for c := range s.All() {
+				if c.Send(p) == nil {
+					n++
+				}
+			}
+			fmt.Println(float64(time.Since(start).Microseconds()) / float64(max(n, 1)))
+		}
+	}
+}
+
+func selfSigned() (*tls.Config, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, err
+}
