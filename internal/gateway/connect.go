@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -88,10 +87,7 @@ func (u *upgrade) invoke() (integration.Response, error) {
 	if b.Event {
 		req.Event = moment{request: u.request, at: later(u.g.now(), u.at)}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
 	}
-	ctx := awsapi.WithCaller(u.g.working, awsapi.Caller{
-		Account: u.st.account, Region: u.st.region, RequestID: u.request.String(), ARN: u.r.sourceARN, Service: integration.Principal,
-	})
-	ctx, cancel := context.WithTimeout(ctx, b.Timeout)
+	ctx, cancel := u.g.callContext(u.st, u.r, u.request)
 	defer cancel()
 	return b.Call(ctx, req)
 }

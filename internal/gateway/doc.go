@@ -18,9 +18,10 @@
 // Sockets and frames are package loop's, calls of backends package integration's. What may block runs on a goroutine that exists only
 // while its connection has work.
 //
-// A slow backend does not hold back the next message, as on AWS: messages of one connection start in order, up to Config.Concurrency of
-// them run at the same time, and replies leave as they come. A client that is further ahead has its messages kept, up to a bound;
-// beyond it each is answered with an error frame "Too Many Requests".
+// A slow backend does not hold back the next message, as on AWS: messages of one connection are begun in order, up to
+// Config.Concurrency of them run at the same time, and replies leave as they come. What a backend sees of two that were begun within
+// microseconds of each other is the scheduler's choice; with a Concurrency of 1 the order is strict. A client that is further ahead has
+// its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
 //
 // Not here yet: custom domains, Lambda authorizers, API keys, throttling, models, access logs, metrics. A route that needs one of the
 // first three refuses and says so.

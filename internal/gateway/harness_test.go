@@ -53,6 +53,8 @@ type functions struct {
 	denied map[string]bool
 	busy   map[string]int // how often a function is throttled
 	calls  []invocation
+
+	arrived []string // events, in order
 }
 
 type invocation struct {
@@ -70,6 +72,9 @@ func (f *functions) InvokeFrom(ctx context.Context, principal, sourceARN, functi
 	if !ok {
 		return nil, false, awsapi.Errorf("ResourceNotFoundException", 404, "Function not found: %s", functionARN)
 	}
+	f.mu.Lock()
+	f.arrived = append(f.arrived, string(event))
+	f.mu.Unlock()
 	var decoded map[string]any
 	if err := stdjson.Unmarshal(event, &decoded); err != nil {
 		return nil, false, fmt.Errorf("event %s: %w", event, err)

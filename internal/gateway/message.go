@@ -117,24 +117,31 @@ func (c *call) request(body []byte) *integration.Request {
 }
 
 // run calls the backend and tells the client. It is the body of a connection's goroutine.
-func (c *call) run() {
-	resp, err := c.invoke(c.request(c.body))
+func (c *call) run(ctx context.Context) {
+	resp, err := c.invoke(ctx)
 	if c.kind == Disconnect && err != nil && integration.AsFailure(err).Temporary {
-		resp, err = c.invoke(c.request(c.body)) // once more, because the backend did not answer
+		again, cancel := c.context()
+		resp, err = c.invoke(again) // once more, because the backend did not answer
+		cancel()
 	}
 	c.finish(resp, err)
 	c.g.free(c)
 }
 
-// invoke calls the backend, as the API, within the integration's timeout.
-func (c *call) invoke(r *integration.Request) (integration.Response, error) {
-	ctx := awsapi.WithCaller(c.g.working, awsapi.Caller{
-		Account: c.st.account, Region: c.st.region, RequestID: c.m.request.String(),
-		ARN: c.r.sourceARN, Service: integration.Principal,
+// context returns the context of the backend's call: who calls, and for how long.
+func (c *call) context() (context.Context, context.CancelFunc) {
+	return c.g.callContext(c.st, c.r, c.m.request)
+}
+
+func (g *Gateway) callContext(st *stage, r *route, request loop.ID) (context.Context, context.CancelFunc) {
+	ctx := awsapi.WithCaller(g.working, awsapi.Caller{
+		Account: st.account, Region: st.region, RequestID: request.String(), ARN: r.sourceARN, Service: integration.Principal,
 	})
-	ctx, cancel := context.WithTimeout(ctx, c.r.backend.Timeout)
-	defer cancel()
-	resp, err := c.r.backend.Call(ctx, r)
+	return context.WithTimeout(ctx, r.backend.Timeout)
+}
+
+func (c *call) invoke(ctx context.Context) (integration.Response, error) {
+	resp, err := c.r.backend.Call(ctx, c.request(c.body))
 	c.kept = c.kept || ctx.Err() != nil
 	return resp, err
 }

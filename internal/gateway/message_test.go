@@ -278,17 +278,25 @@ func TestStartOrder(t *testing.T) {
 				c.send(fmt.Sprintf(`{"action":"join","i":%d}`, i))
 			}
 			w.eventually(func() bool { return len(w.functions.of("join")) == messages }, "not all messages arrived")
+			mu.Lock()
+			defer mu.Unlock()
 			if concurrency > 0 && most > concurrency {
 				t.Errorf("%d ran at once, want at most %d", most, concurrency)
 			}
-			if concurrency != 1 {
-				return // which of two that start together the test's mutex takes first is not said
-			}
-			for i, call := range w.functions.of("join") {
-				if want := fmt.Sprintf(`{"action":"join","i":%d}`, i); str(call.event, "body") != want {
-					t.Fatalf("call %d has body %s", i, str(call.event, "body"))
+			late, last := 0, -1
+			for _, event := range w.functions.arrived {
+				var i int
+				_, _ = fmt.Sscanf(event[strings.Index(event, `\"i\":`):], `\"i\":%d`, &i)
+				if i < last {
+					late++
 				}
+				last = i
 			}
+			if concurrency == 1 && late > 0 || late > messages/5 {
+				// With more than one, calls begin in order, but which of two that have begun takes the test's mutex first is not said.
+				t.Errorf("%d of %d calls came out of order", late, messages)
+			}
+			t.Logf("%d calls out of order", late)
 		})
 	}
 }

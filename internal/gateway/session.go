@@ -61,8 +61,8 @@ func (s *session) start(g *Gateway, c *call, urgent bool) error {
 	return nil
 }
 
-// run runs the first waiting call, and what is waiting when that is done. Before a call begins, the goroutine of the next is made: so
-// calls begin in order and run at the same time.
+// run runs the first waiting call, and what is waiting when that is done. The goroutine of the next call is made when this one is about
+// to begin: so calls begin in order and run at the same time.
 func (s *session) run(g *Gateway) {
 	for {
 		s.mu.Lock()
@@ -75,10 +75,12 @@ func (s *session) run(g *Gateway) {
 		w.starting = len(w.waiting) > 0 && w.running < g.cfg.Concurrency
 		next := w.starting
 		s.mu.Unlock()
+		ctx, cancel := c.context()
 		if next {
 			go s.run(g)
 		}
-		c.run()
+		c.run(ctx)
+		cancel()
 		g.calls.end()
 
 		s.mu.Lock()
