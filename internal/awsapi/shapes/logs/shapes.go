@@ -19,7 +19,7 @@ type CreateLogGroupInput struct {
 	DeletionProtectionEnabled *bool             `aws:"deletionProtectionEnabled"`
 	KmsKeyId                  *string           `aws:"kmsKeyId,max=256"`
 	LogGroupClass             *string           `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
-	LogGroupName              *string           `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName              *string           `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	Tags                      map[string]string `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -28,8 +28,8 @@ type CreateLogGroupOutput struct{}
 
 // CreateLogStreamInput is what CreateLogStream takes.
 type CreateLogStreamInput struct {
-	LogGroupName  *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamName *string `aws:"logStreamName,required,min=1,max=512" pattern:"[^:*]*"`
+	LogGroupName  *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName *string `aws:"logStreamName,required,min=1" pattern:"[^:*]*"`
 }
 
 // CreateLogStreamOutput is what CreateLogStream gives.
@@ -61,7 +61,7 @@ type DeleteDeliverySourceOutput struct{}
 
 // DeleteLogGroupInput is what DeleteLogGroup takes.
 type DeleteLogGroupInput struct {
-	LogGroupName *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // DeleteLogGroupOutput is what DeleteLogGroup gives.
@@ -69,8 +69,8 @@ type DeleteLogGroupOutput struct{}
 
 // DeleteLogStreamInput is what DeleteLogStream takes.
 type DeleteLogStreamInput struct {
-	LogGroupName  *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamName *string `aws:"logStreamName,required,min=1,max=512" pattern:"[^:*]*"`
+	LogGroupName  *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName *string `aws:"logStreamName,required,min=1" pattern:"[^:*]*"`
 }
 
 // DeleteLogStreamOutput is what DeleteLogStream gives.
@@ -79,7 +79,7 @@ type DeleteLogStreamOutput struct{}
 // DeleteMetricFilterInput is what DeleteMetricFilter takes.
 type DeleteMetricFilterInput struct {
 	FilterName   *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
-	LogGroupName *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // DeleteMetricFilterOutput is what DeleteMetricFilter gives.
@@ -95,7 +95,7 @@ type DeleteResourcePolicyOutput struct{}
 
 // DeleteRetentionPolicyInput is what DeleteRetentionPolicy takes.
 type DeleteRetentionPolicyInput struct {
-	LogGroupName *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // DeleteRetentionPolicyOutput is what DeleteRetentionPolicy gives.
@@ -104,7 +104,7 @@ type DeleteRetentionPolicyOutput struct{}
 // DeleteSubscriptionFilterInput is what DeleteSubscriptionFilter takes.
 type DeleteSubscriptionFilterInput struct {
 	FilterName   *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
-	LogGroupName *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // DeleteSubscriptionFilterOutput is what DeleteSubscriptionFilter gives.
@@ -154,7 +154,7 @@ type DescribeLogGroupsInput struct {
 	LogGroupClass         *string  `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
 	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,min=1,max=50" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
 	LogGroupNamePattern   *string  `aws:"logGroupNamePattern,min=0,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]*"`
-	LogGroupNamePrefix    *string  `aws:"logGroupNamePrefix,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupNamePrefix    *string  `aws:"logGroupNamePrefix,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	NextToken             *string  `aws:"nextToken,min=1"`
 }
 
@@ -169,8 +169,8 @@ type DescribeLogStreamsInput struct {
 	Descending          *bool   `aws:"descending"`
 	Limit               *int64  `aws:"limit,min=1,max=50"`
 	LogGroupIdentifier  *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
-	LogGroupName        *string `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamNamePrefix *string `aws:"logStreamNamePrefix,min=1,max=512" pattern:"[^:*]*"`
+	LogGroupName        *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamNamePrefix *string `aws:"logStreamNamePrefix,min=1" pattern:"[^:*]*"`
 	NextToken           *string `aws:"nextToken,min=1"`
 	OrderBy             *string `aws:"orderBy" enum:"LogStreamName,LastEventTime"`
 }
@@ -185,7 +185,7 @@ type DescribeLogStreamsOutput struct {
 type DescribeMetricFiltersInput struct {
 	FilterNamePrefix *string `aws:"filterNamePrefix,min=1,max=512" pattern:"[^:*]*"`
 	Limit            *int64  `aws:"limit,min=1,max=50"`
-	LogGroupName     *string `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName     *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MetricName       *string `aws:"metricName,max=255" pattern:"[^:*$]*"`
 	MetricNamespace  *string `aws:"metricNamespace,max=255" pattern:"[^:*$]*"`
 	NextToken        *string `aws:"nextToken,min=1"`
@@ -199,7 +199,7 @@ type DescribeMetricFiltersOutput struct {
 
 // DescribeQueriesInput is what DescribeQueries takes.
 type DescribeQueriesInput struct {
-	LogGroupName *string `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MaxResults   *int64  `aws:"maxResults,min=1,max=1000"`
 	NextToken    *string `aws:"nextToken,min=1"`
 	Status       *string `aws:"status" enum:"Scheduled,Running,Complete,Failed,Cancelled,Timeout,Unknown"`
@@ -227,7 +227,7 @@ type DescribeResourcePoliciesOutput struct {
 type DescribeSubscriptionFiltersInput struct {
 	FilterNamePrefix *string `aws:"filterNamePrefix,min=1,max=512" pattern:"[^:*]*"`
 	Limit            *int64  `aws:"limit,min=1,max=50"`
-	LogGroupName     *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName     *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	NextToken        *string `aws:"nextToken,min=1"`
 }
 
@@ -244,9 +244,9 @@ type FilterLogEventsInput struct {
 	Interleaved         *bool    `aws:"interleaved"`
 	Limit               *int64   `aws:"limit,min=1,max=10000"`
 	LogGroupIdentifier  *string  `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
-	LogGroupName        *string  `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamNamePrefix *string  `aws:"logStreamNamePrefix,min=1,max=512" pattern:"[^:*]*"`
-	LogStreamNames      []string `aws:"logStreamNames,min=1,max=100" elem:"min=1,max=512" elempattern:"[^:*]*"`
+	LogGroupName        *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamNamePrefix *string  `aws:"logStreamNamePrefix,min=1" pattern:"[^:*]*"`
+	LogStreamNames      []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
 	NextToken           *string  `aws:"nextToken,min=1"`
 	StartTime           *int64   `aws:"startTime,min=0"`
 	Unmask              *bool    `aws:"unmask"`
@@ -294,8 +294,8 @@ type GetLogEventsInput struct {
 	EndTime            *int64  `aws:"endTime,min=0"`
 	Limit              *int64  `aws:"limit,min=1,max=10000"`
 	LogGroupIdentifier *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
-	LogGroupName       *string `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamName      *string `aws:"logStreamName,required,min=1,max=512" pattern:"[^:*]*"`
+	LogGroupName       *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName      *string `aws:"logStreamName,required,min=1" pattern:"[^:*]*"`
 	NextToken          *string `aws:"nextToken,min=1"`
 	StartFromHead      *bool   `aws:"startFromHead"`
 	StartTime          *int64  `aws:"startTime,min=0"`
@@ -324,7 +324,7 @@ type GetQueryResultsOutput struct {
 
 // ListTagsForResourceInput is what ListTagsForResource takes.
 type ListTagsForResourceInput struct {
-	ResourceArn *string `aws:"resourceArn,required,min=1,max=1011" pattern:"[\\w+=/:,.@-]*"`
+	ResourceArn *string `aws:"resourceArn,required,min=1,max=1011" pattern:"[\\w+=/:,.@*-]*"`
 }
 
 // ListTagsForResourceOutput is what ListTagsForResource gives.
@@ -334,7 +334,7 @@ type ListTagsForResourceOutput struct {
 
 // ListTagsLogGroupInput is what ListTagsLogGroup takes.
 type ListTagsLogGroupInput struct {
-	LogGroupName *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // ListTagsLogGroupOutput is what ListTagsLogGroup gives.
@@ -371,8 +371,8 @@ type PutDeliverySourceOutput struct {
 // PutLogEventsInput is what PutLogEvents takes.
 type PutLogEventsInput struct {
 	LogEvents     []*InputLogEvent `aws:"logEvents,required,min=1,max=10000"`
-	LogGroupName  *string          `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamName *string          `aws:"logStreamName,required,min=1,max=512" pattern:"[^:*]*"`
+	LogGroupName  *string          `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogStreamName *string          `aws:"logStreamName,required,min=1" pattern:"[^:*]*"`
 	SequenceToken *string          `aws:"sequenceToken,min=1"`
 }
 
@@ -386,7 +386,7 @@ type PutLogEventsOutput struct {
 type PutMetricFilterInput struct {
 	FilterName            *string                 `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern         *string                 `aws:"filterPattern,required,min=0,max=1024"`
-	LogGroupName          *string                 `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName          *string                 `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MetricTransformations []*MetricTransformation `aws:"metricTransformations,required,min=1,max=1"`
 }
 
@@ -406,7 +406,7 @@ type PutResourcePolicyOutput struct {
 
 // PutRetentionPolicyInput is what PutRetentionPolicy takes.
 type PutRetentionPolicyInput struct {
-	LogGroupName    *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName    *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	RetentionInDays *int64  `aws:"retentionInDays,required"`
 }
 
@@ -419,7 +419,7 @@ type PutSubscriptionFilterInput struct {
 	Distribution   *string `aws:"distribution" enum:"Random,ByLogStream"`
 	FilterName     *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern  *string `aws:"filterPattern,required,min=0,max=1024"`
-	LogGroupName   *string `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName   *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	RoleArn        *string `aws:"roleArn,min=1"`
 }
 
@@ -430,8 +430,8 @@ type PutSubscriptionFilterOutput struct{}
 type StartLiveTailInput struct {
 	LogEventFilterPattern *string  `aws:"logEventFilterPattern,min=0,max=1024"`
 	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,required,min=1,max=10" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
-	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1,max=512" elempattern:"[^:*]*"`
-	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1,max=512" elempattern:"[^:*]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
 }
 
 // StartLiveTailOutput is what StartLiveTail gives.
@@ -444,8 +444,8 @@ type StartQueryInput struct {
 	EndTime             *int64   `aws:"endTime,required,min=0"`
 	Limit               *int64   `aws:"limit,min=1,max=10000"`
 	LogGroupIdentifiers []string `aws:"logGroupIdentifiers,min=1,max=50" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
-	LogGroupName        *string  `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogGroupNames       []string `aws:"logGroupNames" elem:"min=1,max=512" elempattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName        *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupNames       []string `aws:"logGroupNames" elem:"min=1" elempattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	QueryString         *string  `aws:"queryString,required,min=0,max=10000"`
 	StartTime           *int64   `aws:"startTime,required,min=0"`
 }
@@ -467,7 +467,7 @@ type StopQueryOutput struct {
 
 // TagLogGroupInput is what TagLogGroup takes.
 type TagLogGroupInput struct {
-	LogGroupName *string           `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string           `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	Tags         map[string]string `aws:"tags,required,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -476,7 +476,7 @@ type TagLogGroupOutput struct{}
 
 // TagResourceInput is what TagResource takes.
 type TagResourceInput struct {
-	ResourceArn *string           `aws:"resourceArn,required,min=1,max=1011" pattern:"[\\w+=/:,.@-]*"`
+	ResourceArn *string           `aws:"resourceArn,required,min=1,max=1011" pattern:"[\\w+=/:,.@*-]*"`
 	Tags        map[string]string `aws:"tags,required,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -485,7 +485,7 @@ type TagResourceOutput struct{}
 
 // UntagLogGroupInput is what UntagLogGroup takes.
 type UntagLogGroupInput struct {
-	LogGroupName *string  `aws:"logGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string  `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	Tags         []string `aws:"tags,required,min=1" elem:"min=1,max=128" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
@@ -494,7 +494,7 @@ type UntagLogGroupOutput struct{}
 
 // UntagResourceInput is what UntagResource takes.
 type UntagResourceInput struct {
-	ResourceArn *string  `aws:"resourceArn,required,min=1,max=1011" pattern:"[\\w+=/:,.@-]*"`
+	ResourceArn *string  `aws:"resourceArn,required,min=1,max=1011" pattern:"[\\w+=/:,.@*-]*"`
 	TagKeys     []string `aws:"tagKeys,required,min=0,max=50" elem:"min=1,max=128" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$"`
 }
 
@@ -540,7 +540,7 @@ type DeliverySource struct {
 type FilteredLogEvent struct {
 	EventId       *string `aws:"eventId"`
 	IngestionTime *int64  `aws:"ingestionTime,min=0"`
-	LogStreamName *string `aws:"logStreamName,min=1,max=512" pattern:"[^:*]*"`
+	LogStreamName *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
 	Message       *string `aws:"message,min=1"`
 	Timestamp     *int64  `aws:"timestamp,min=0"`
 }
@@ -555,7 +555,7 @@ type InputLogEvent struct {
 type LiveTailSessionLogEvent struct {
 	IngestionTime      *int64  `aws:"ingestionTime,min=0"`
 	LogGroupIdentifier *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
-	LogStreamName      *string `aws:"logStreamName,min=1,max=512" pattern:"[^:*]*"`
+	LogStreamName      *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
 	Message            *string `aws:"message,min=1"`
 	Timestamp          *int64  `aws:"timestamp,min=0"`
 }
@@ -569,8 +569,8 @@ type LiveTailSessionMetadata struct {
 type LiveTailSessionStart struct {
 	LogEventFilterPattern *string  `aws:"logEventFilterPattern,min=0,max=1024"`
 	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,min=1,max=10" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
-	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1,max=512" elempattern:"[^:*]*"`
-	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1,max=512" elempattern:"[^:*]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
 	RequestId             *string  `aws:"requestId,min=0,max=256"`
 	SessionId             *string  `aws:"sessionId,min=0,max=256"`
 }
@@ -591,7 +591,7 @@ type LogGroup struct {
 	KmsKeyId                  *string  `aws:"kmsKeyId,max=256"`
 	LogGroupArn               *string  `aws:"logGroupArn"`
 	LogGroupClass             *string  `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
-	LogGroupName              *string  `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName              *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MetricFilterCount         *int64   `aws:"metricFilterCount"`
 	RetentionInDays           *int64   `aws:"retentionInDays"`
 	StoredBytes               *int64   `aws:"storedBytes,min=0"`
@@ -604,7 +604,7 @@ type LogStream struct {
 	FirstEventTimestamp *int64  `aws:"firstEventTimestamp,min=0"`
 	LastEventTimestamp  *int64  `aws:"lastEventTimestamp,min=0"`
 	LastIngestionTime   *int64  `aws:"lastIngestionTime,min=0"`
-	LogStreamName       *string `aws:"logStreamName,min=1,max=512" pattern:"[^:*]*"`
+	LogStreamName       *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
 	StoredBytes         *int64  `aws:"storedBytes,min=0"`
 	UploadSequenceToken *string `aws:"uploadSequenceToken,min=1"`
 }
@@ -614,7 +614,7 @@ type MetricFilter struct {
 	CreationTime          *int64                  `aws:"creationTime,min=0"`
 	FilterName            *string                 `aws:"filterName,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern         *string                 `aws:"filterPattern,min=0,max=1024"`
-	LogGroupName          *string                 `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName          *string                 `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MetricTransformations []*MetricTransformation `aws:"metricTransformations,min=1,max=1"`
 }
 
@@ -650,7 +650,7 @@ type QueryCompileErrorLocation struct {
 // QueryInfo is a structure of AWS's model.
 type QueryInfo struct {
 	CreateTime   *int64  `aws:"createTime,min=0"`
-	LogGroupName *string `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	QueryId      *string `aws:"queryId,min=0,max=256"`
 	QueryString  *string `aws:"queryString,min=0,max=10000"`
 	Status       *string `aws:"status" enum:"Scheduled,Running,Complete,Failed,Cancelled,Timeout,Unknown"`
@@ -685,7 +685,7 @@ type ResultField struct {
 
 // SearchedLogStream is a structure of AWS's model.
 type SearchedLogStream struct {
-	LogStreamName      *string `aws:"logStreamName,min=1,max=512" pattern:"[^:*]*"`
+	LogStreamName      *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
 	SearchedCompletely *bool   `aws:"searchedCompletely"`
 }
 
@@ -714,6 +714,6 @@ type SubscriptionFilter struct {
 	Distribution   *string `aws:"distribution" enum:"Random,ByLogStream"`
 	FilterName     *string `aws:"filterName,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern  *string `aws:"filterPattern,min=0,max=1024"`
-	LogGroupName   *string `aws:"logGroupName,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupName   *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	RoleArn        *string `aws:"roleArn,min=1"`
 }

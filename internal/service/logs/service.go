@@ -1,0 +1,77 @@
+package logs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
+	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/logs"
+	"github.com/sallyport/sallyport/internal/bus"
+	"github.com/sallyport/sallyport/internal/store"
+)
+
+// Service keeps logs.
+type Service struct {
+	stores store.Stores
+	bus    bus.Bus
+	log    *slog.Logger
+	now    func() time.Time
+
+	writer writer
+
+	mu   sync.Mutex // guards logs
+	logs map[logKey]*openLog
+}
+
+// New returns the service on the store "logs". Lines that Append takes are written while Run runs.
+func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
+	return &Service{
+		stores: stores,
+		bus:    b,
+		log:    log,
+		now:    time.Now,
+		writer: writer{wakeFlush: make(chan struct{}, 1), wakeLive: make(chan struct{}, 1), dropped: map[logKey]int{}},
+		logs:   map[logKey]*openLog{},
+	}
+}
+
+// Run writes what Append took, tells it to those who Tail, and removes what is old, until ctx is done; then it
+// writes what is left.
+func (s *Service) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	parts.Go(func() { s.flushLoop(ctx) })
+	parts.Go(func() { s.liveLoop(ctx) })
+	parts.Go(func() { s.sweepLoop(ctx) })
+	parts.Wait()
+	return nil
+}
+
+// API implements awsapi.Service.
+func (s *Service) API() *awsapi.API { return shapes.API }
+
+// Operations implements awsapi.Service.
+func (s *Service) Operations() map[string]awsapi.Operation {
+	return map[string]awsapi.Operation{
+		"CreateLogGroup":        awsapi.Op(s.createLogGroup),
+		"DeleteLogGroup":        awsapi.Op(s.deleteLogGroup),
+		"DescribeLogGroups":     awsapi.Op(s.describeLogGroups),
+		"PutRetentionPolicy":    awsapi.Op(s.putRetentionPolicy),
+		"DeleteRetentionPolicy": awsapi.Op(s.deleteRetentionPolicy),
+		"TagResource":           awsapi.Op(s.tagResource),
+		"UntagResource":         awsapi.Op(s.untagResource),
+		"ListTagsForResource":   awsapi.Op(s.listTagsForResource),
+		"TagLogGroup":           awsapi.Op(s.tagLogGroup),
+		"UntagLogGroup":         awsapi.Op(s.untagLogGroup),
+		"ListTagsLogGroup":      awsapi.Op(s.listTagsLogGroup),
+		"CreateLogStream":       awsapi.Op(s.createLogStream),
+		"DeleteLogStream":       awsapi.Op(s.deleteLogStream),
+		"DescribeLogStreams":    awsapi.Op(s.describeLogStreams),
+		"PutLogEvents":          awsapi.Op(s.putLogEvents),
+		"GetLogEvents":          awsapi.Op(s.getLogEvents),
+		"FilterLogEvents":       awsapi.Op(s.filterLogEvents),
+	}
+}
+
+func (s *Service) millis() int64 { return s.now().UnixMilli() }
