@@ -182,9 +182,8 @@ func TestConnectPending(t *testing.T) {
 func TestMessageBehindHandshake_DP050(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
-	var order []string
-	w.on("connect", func(map[string]any) string { order = append(order, "connect"); return `{}` })
-	w.on("join", func(map[string]any) string { order = append(order, "join"); return `{"body":"joined"}` })
+	w.on("connect", returns(`{}`))
+	w.on("join", returns(`{"body":"joined"}`))
 	w.deploy(route("$connect"), route("join", twoWay))
 	nc := n.dial()
 	fmt.Fprintf(nc, "GET /prod HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x91\x00\x00\x00\x00{\"action\":\"join\"}", host)
@@ -193,8 +192,8 @@ func TestMessageBehindHandshake_DP050(t *testing.T) {
 		t.Fatalf("upgrade: %v, %v", resp, err)
 	}
 	c.want("joined")
-	if fmt.Sprint(order) != "[connect join]" {
-		t.Errorf("order %v", order)
+	if calls := w.functions.of(""); len(calls) != 2 || calls[0].name != "connect" {
+		t.Errorf("calls %+v", calls)
 	}
 }
 

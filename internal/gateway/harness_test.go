@@ -109,13 +109,13 @@ func (f *functions) InvokeFrom(ctx context.Context, principal, sourceARN, functi
 	}
 }
 
-// of returns the invocations of a function so far.
+// of returns the invocations of a function so far; those of all functions if name is empty.
 func (f *functions) of(name string) []invocation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []invocation
 	for _, c := range f.calls {
-		if c.name == name {
+		if name == "" || c.name == name {
 			out = append(out, c)
 		}
 	}

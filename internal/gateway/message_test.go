@@ -284,6 +284,8 @@ func TestStartOrder(t *testing.T) {
 				t.Errorf("%d ran at once, want at most %d", most, concurrency)
 			}
 			late, last := 0, -1
+			w.functions.mu.Lock()
+			defer w.functions.mu.Unlock()
 			for _, event := range w.functions.arrived {
 				var i int
 				_, _ = fmt.Sscanf(event[strings.Index(event, `\"i\":`):], `\"i\":%d`, &i)
