@@ -4,6 +4,7 @@
 //   - check.go: clock and scope.
 //   - canonical.go: the canonical request.
 //   - verify.go: a Verifier compares signatures, and tries the other canonical forms that clients and proxies produce.
+//   - chunks.go: signatures of the chunks of a body that is signed while it is sent.
 //   - sign.go: signing, for tests and calls that go out.
 //
 // It looks up no keys, knows no protocol's error codes, and reads no *http.Request: the gateway parses its own.

@@ -20,6 +20,10 @@ type Request struct {
 	Host   string // the Host header, or :authority
 	Header []Field
 	Body   []byte
+
+	// Unread says that the body is still to be read, and Body is not it: Verify takes the hash that X-Amz-Content-Sha256
+	// claims, and the reader of the body has to check it. S3's objects are too large to be read first.
+	Unread bool
 }
 
 // A Field is one line of the header. Names may have any case.

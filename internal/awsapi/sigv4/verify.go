@@ -84,6 +84,16 @@ func (f *form) readBody(r *Request, query string, s *Signature, hash *[64]byte) 
 		f.bodyHash = []byte(claimed)
 		return nil
 	}
+	if r.Unread {
+		if claimed == "" {
+			claimed = emptyHash
+			if s.Presigned { // AWS: S3 does not sign the body of a presigned request
+				claimed = UnsignedPayload
+			}
+		}
+		f.bodyHash = []byte(claimed)
+		return nil
+	}
 	if len(r.Body) == 0 {
 		f.bodyHash = append(hash[:0], emptyHash...)
 	} else {
