@@ -14,13 +14,9 @@ import (
 // ensure returns the folder of a bundle, and first installs it there if it is not there. The folder appears at once: an
 // installation that is interrupted leaves nothing behind that looks like one.
 func (b *Bundles) ensure(ctx context.Context, bun bundle, prefix string, command func(dir string) (*exec.Cmd, error)) (string, error) {
-	base := b.opts.Dir
-	if base == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("there is no cache directory: %w", err)
-		}
-		base = filepath.Join(cache, "sallyport", "sdk")
+	base, err := b.base()
+	if err != nil {
+		return "", err
 	}
 	dir := filepath.Join(base, bun.dir(prefix))
 	if exists(dir) {
@@ -66,6 +62,18 @@ func (b *Bundles) ensure(ctx context.Context, bun bundle, prefix string, command
 	}
 	b.opts.Progress(fmt.Sprintf("installed %s in %.0f s", bun.title, time.Since(begun).Seconds()))
 	return dir, nil
+}
+
+// base is the cache.
+func (b *Bundles) base() (string, error) {
+	if b.opts.Dir != "" {
+		return filepath.Abs(b.opts.Dir)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no cache directory: %w", err)
+	}
+	return filepath.Join(cache, "sallyport", "sdk"), nil
 }
 
 // reason is the line that says most in what an installer printed.

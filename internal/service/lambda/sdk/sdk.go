@@ -133,6 +133,9 @@ func (b *Bundles) python(ctx context.Context, fn Function, version string) ([]st
 	if b.installed(ctx, python) {
 		return nil, nil
 	}
+	if dir, ok := b.borrow(ctx, python); ok {
+		return []string{dir}, nil
+	}
 	parts := strings.Split(have, ".")
 	dir, err := b.ensure(ctx, boto, "python3."+parts[1], func(dir string) (*exec.Cmd, error) {
 		args := append([]string{"-m", "pip", "install", "--target", dir, "--quiet", "--disable-pip-version-check", "--no-input"}, boto.packages...)

@@ -204,3 +204,33 @@ func TestModules_Python(t *testing.T) {
 		t.Errorf("boto3 is not in %q", dirs)
 	}
 }
+
+// TestBorrow lends the boto3 of this machine's usual Python to every other one.
+func TestBorrow(t *testing.T) {
+	if exec.Command("python3", "-c", "import boto3").Run() != nil {
+		t.Skip("this machine's python3 has no boto3")
+	}
+	others, _ := filepath.Glob(filepath.Join(os.Getenv("HOME"), ".pyenv/versions/3*/bin/python3"))
+	others = append(others, "/usr/bin/python3")
+	lent := 0
+	for _, python := range others {
+		if exec.Command(python, "-c", "import boto3").Run() == nil || exec.Command(python, "-c", "import sys; sys.exit(sys.version_info < (3, 10))").Run() != nil {
+			continue
+		}
+		var said []string
+		b := bundles(t.TempDir(), &said)
+		dir, ok := b.borrow(t.Context(), python)
+		if !ok {
+			t.Errorf("%s gets no boto3", python)
+			continue
+		}
+		cmd := exec.Command(python, "-c", "import sys; sys.path.append(sys.argv[1]); import boto3; boto3.client('sqs', region_name='us-east-1')", dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", python, err, out)
+		}
+		lent++
+	}
+	if lent == 0 {
+		t.Skip("no other Python is here")
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"sync"
+	"time"
 )
 
 // Kinds of frames that a bootstrap sends; the bootstraps have the same list.
@@ -24,7 +26,10 @@ const (
 type frames struct {
 	env  *environment
 	conn net.Conn
-	out  []byte // one request at a time, so one buffer
+	done chan struct{} // closed when run ends
+
+	mu  sync.Mutex // guards out: the answer may be here before the write has returned
+	out []byte
 }
 
 type frameHead struct {
@@ -42,6 +47,8 @@ func (f *frames) deliver(c *call) error {
 		return err
 	}
 	event := c.in.Payload
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	b := binary.BigEndian.AppendUint32(f.out[:0], uint32(2+len(head)+len(event)))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(head)))
 	b = append(b, head...)
@@ -57,6 +64,7 @@ func (f *frames) deliver(c *call) error {
 
 // run reads what the process sends until it is gone.
 func (f *frames) run() {
+	defer close(f.done)
 	r := bufio.NewReaderSize(f.conn, 4<<10)
 	var head [5]byte
 	for {
@@ -81,6 +89,13 @@ func (f *frames) run() {
 		}
 		f.handle(head[4], body, large)
 	}
+}
+
+// close takes what the process has sent before its end.
+func (f *frames) close() {
+	f.conn.SetReadDeadline(time.Now().Add(lastWords))
+	<-f.done
+	f.conn.Close()
 }
 
 func (f *frames) handle(kind byte, body []byte, large bool) {

@@ -187,3 +187,12 @@ done
 		fails(t, p, s, `{}`, "Runtime.NotInstalled", "RequestId: <id> Error: java21 is not a runtime that Sallyport runs: it runs nodejs, python, provided and go1.x")
 	})
 }
+
+func TestGo_NotStarted(t *testing.T) {
+	p := startPool(t, Options{})
+	s, _ := spec(t, "go1.x", "main", code(t, "main", "text"))
+	fails(t, p, s, `{}`, "Runtime.InvalidEntrypoint", "RequestId: <id> Error: fork/exec /var/task/main: permission denied")
+	s, _ = spec(t, "go1.x", "gone", s.CodeDir)
+	s.ID += "gone"
+	fails(t, p, s, `{}`, "Runtime.InvalidEntrypoint", "RequestId: <id> Error: fork/exec /var/task/gone: no such file or directory")
+}

@@ -1,20 +1,24 @@
 package worker
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/rpc"
 	"strings"
+	"sync"
 	"time"
-
-	"encoding/json"
 )
 
 // goRPC speaks with functions built for go1.x, whose library serves net/rpc instead of asking for work.
 type goRPC struct {
-	env     *environment
-	address string
-	client  *rpc.Client
+	env       *environment
+	address   string
+	client    *rpc.Client
+	connected chan struct{} // closed when there is a client
+
+	mu   sync.Mutex    // guards last
+	last chan struct{} // closed when the newest request is answered
 }
 
 // The messages of the protocol; encoding/gob goes by the names of their fields.
@@ -70,6 +74,7 @@ func (g *goRPC) run() {
 		conn, err := net.Dial("tcp", g.address)
 		if err == nil {
 			g.client = rpc.NewClient(conn)
+			close(g.connected)
 			defer g.client.Close()
 			break
 		}
@@ -88,6 +93,23 @@ func (g *goRPC) run() {
 	<-g.env.gone
 }
 
+// close takes what the process has sent before its end. Calls without an answer fail when their connection does.
+func (g *goRPC) close() {
+	select {
+	case <-g.connected:
+	default:
+		return
+	}
+	g.mu.Lock()
+	last := g.last
+	g.mu.Unlock()
+	if last != nil {
+		timer := time.AfterFunc(lastWords, func() { g.client.Close() })
+		<-last
+		timer.Stop()
+	}
+}
+
 func (g *goRPC) deliver(c *call) error {
 	q := rpcRequest{Payload: c.in.Payload, RequestId: c.id, XAmznTraceId: c.trace, InvokedFunctionArn: c.arn,
 		Deadline: rpcTimestamp{c.deadline.Unix(), int64(c.deadline.Nanosecond())}, ClientContext: []byte(c.in.ClientContext)}
@@ -96,7 +118,14 @@ func (g *goRPC) deliver(c *call) error {
 		q.CognitoIdentityId, q.CognitoIdentityPoolId = identity.CognitoIdentityId, identity.CognitoIdentityPoolId
 	}
 	call := g.client.Go("Function.Invoke", &q, new(rpcResponse), make(chan *rpc.Call, 1))
-	g.env.pool.wg.Go(func() { g.wait(c.id, call) })
+	last := make(chan struct{})
+	g.mu.Lock()
+	g.last = last
+	g.mu.Unlock()
+	go func() { // until the answer, or the end of the connection: close waits for it
+		defer close(last)
+		g.wait(c.id, call)
+	}()
 	return nil
 }
 

@@ -102,7 +102,7 @@ func startEdge(t *testing.T) *edge {
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{"h2", "http/1.1"}}
 	serve := func() *http.Server {
-		s := &http.Server{Handler: e, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+		s := &http.Server{Handler: e, TLSConfig: config.Clone(), ErrorLog: log.New(io.Discard, "", 0)}
 		t.Cleanup(func() { s.Close() })
 		return s
 	}

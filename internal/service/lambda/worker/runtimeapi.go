@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/service/lambda/runtime"
 )
@@ -31,7 +32,7 @@ func (e *environment) openAPI() (talk, error) {
 	if err != nil {
 		return talk{}, fmt.Errorf("listen for the runtime API: %w", err)
 	}
-	s := &apiServer{env: e, listener: l, conns: map[net.Conn]struct{}{}}
+	s := &apiServer{env: e, listener: l, conns: map[net.Conn]struct{}{}, done: make(chan struct{})}
 	t := talk{api: l.Addr().String(), run: s.run, close: s.close}
 	if e.launch.Speaks == runtime.HTTPOrRPC {
 		rpcPort, err := freePort()
@@ -39,13 +40,17 @@ func (e *environment) openAPI() (talk, error) {
 			l.Close()
 			return talk{}, err
 		}
-		g := &goRPC{env: e, address: "127.0.0.1:" + rpcPort}
+		g := &goRPC{env: e, address: "127.0.0.1:" + rpcPort, connected: make(chan struct{})}
 		t.env = []string{"_LAMBDA_SERVER_PORT=" + rpcPort}
 		t.run = func() {
 			var wg sync.WaitGroup
 			wg.Go(s.run)
 			g.run()
 			wg.Wait()
+		}
+		t.close = func() {
+			g.close()
+			s.close()
 		}
 	}
 	return t, nil
@@ -59,6 +64,8 @@ type apiServer struct {
 	mu     sync.Mutex // guards conns
 	conns  map[net.Conn]struct{}
 	closed bool
+
+	done chan struct{} // closed when run ends
 }
 
 // run serves until close.
@@ -78,16 +85,19 @@ func (s *apiServer) run() {
 		s.mu.Unlock()
 	}
 	s.wg.Wait()
+	close(s.done)
 }
 
+// close takes what the process has sent before its end.
 func (s *apiServer) close() {
 	s.listener.Close()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
 	for c := range s.conns {
-		c.Close()
+		c.SetReadDeadline(time.Now().Add(lastWords))
 	}
+	s.mu.Unlock()
+	<-s.done
 }
 
 func (s *apiServer) serve(c net.Conn) {

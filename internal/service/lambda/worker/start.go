@@ -137,6 +137,8 @@ func (e *environment) start(cred Credentials) error {
 		talk.file.Close()
 	}
 	if got.err != nil {
+		close(e.gone)
+		p.wg.Go(talk.run)
 		talk.close()
 		return awsPath(got.err, e.spec)
 	}
@@ -179,9 +181,13 @@ type talk struct {
 	api   string   // AWS_LAMBDA_RUNTIME_API
 	env   []string // further variables
 	file  *os.File // file 3 of the process
-	run   func()   // until close
-	close func()
+	run   func()   // until close, or the end of what the process sends
+	close func()   // once the process has ended: takes what it has sent before, and ends run
 }
+
+// lastWords is how long we read on after the end of a process. What it has sent is there already; only a stray child that
+// has inherited the connection keeps it open.
+const lastWords = 200 * time.Millisecond
 
 // open prepares what a process speaks.
 func (e *environment) open() (talk, error) {
@@ -192,7 +198,7 @@ func (e *environment) open() (talk, error) {
 	if err != nil {
 		return talk{}, err
 	}
-	f := &frames{env: e, conn: conn}
+	f := &frames{env: e, conn: conn, done: make(chan struct{})}
 	// AWS: the variable is always set. Nothing is served there: our bootstraps have their own socket.
-	return talk{api: "127.0.0.1:9001", file: theirs, run: f.run, close: func() { conn.Close() }}, nil
+	return talk{api: "127.0.0.1:9001", file: theirs, run: f.run, close: f.close}, nil
 }
