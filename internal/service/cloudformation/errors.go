@@ -5,6 +5,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/resource"
+	"github.com/sallyport/sallyport/internal/service/cloudformation/sam"
 	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 )
 
@@ -43,7 +44,10 @@ func errCannotUpdate(st *stack) error {
 func visible(err error) error {
 	var t *template.Error
 	var p *resource.InvalidProperties
+	var serverless *sam.Error
 	switch {
+	case errors.As(err, &serverless):
+		return awsapi.Errorf("ValidationError", 400, "%s", serverless.Error())
 	case errors.As(err, &t):
 		return awsapi.Errorf("ValidationError", 400, "%s", t.Message)
 	case errors.As(err, &p):
