@@ -24,19 +24,9 @@ type recorded struct {
 	ExpectedError string
 }
 
-// recordedPolicies are the managed policies that the recording knew.
-var recordedPolicies = map[string]string{
-	"AWSLambdaBasicExecutionRole":  "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
-	"AmazonDynamoDBFullAccess":     "arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess",
-	"AmazonDynamoDBReadOnlyAccess": "arn:aws:iam::aws:policy/AmazonDynamoDBReadOnlyAccess",
-	"AWSLambdaRole":                "arn:aws:iam::aws:policy/service-role/AWSLambdaRole",
-	"AWSXrayWriteOnlyAccess":       "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess",
-}
-
 func environment() sam.Env {
 	return sam.Env{
 		Account: "123456789012", Region: "ap-southeast-1", Partition: "aws", Parameters: map[string]any{"param1": "value1", "param2": "value2"},
-		ManagedPolicy: func(name string) (string, bool) { arn, ok := recordedPolicies[name]; return arn, ok },
 	}
 }
 

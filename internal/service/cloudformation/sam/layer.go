@@ -7,12 +7,12 @@ import (
 
 // layer writes AWS::Serverless::LayerVersion out. Its logical id changes with its properties: a layer's version never does.
 func (m *macro) layer() ([]*made, *cause) {
-	p := m.properties
 	for _, name := range []string{"LayerName", "LicenseInfo", "Description", "RetentionPolicy"} {
 		if c := m.resolveText(name); c != nil {
 			return nil, c
 		}
 	}
+	p := m.properties
 	retention, c := m.retention()
 	if c != nil {
 		return nil, c
