@@ -15,6 +15,9 @@ type Schema struct {
 	TTL     string  `json:",omitempty"` // the attribute with the time of expiry
 	Stream  string  `json:",omitempty"` // label of the stream that is being written; empty if none
 
+	// Projected are the attributes that an index shows, besides keys. An index that shows all is not listed.
+	Projected map[string][]string `json:",omitempty"`
+
 	// Description is the caller's.
 	Description json.RawMessage
 }

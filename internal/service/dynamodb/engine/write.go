@@ -106,6 +106,18 @@ func (s *Space) Write(ctx context.Context, token *Token, changes ...*Change) err
 	return ErrContention
 }
 
+// ReadAll returns the items of all changes as they were at one moment: no transaction of this node is half seen. What the changes
+// would do does not matter.
+func (s *Space) ReadAll(changes []*Change) []item.Encoded {
+	unlock := s.lock(changes)
+	defer unlock()
+	out := make([]item.Encoded, len(changes))
+	for i, c := range changes {
+		out[i] = c.Table.Get(c.Key)
+	}
+	return out
+}
+
 // lock takes the locks of all keys, in order.
 func (s *Space) lock(changes []*Change) (unlock func()) {
 	if len(changes) == 1 {

@@ -64,6 +64,15 @@ func (v Value) MarshalJSON() ([]byte, error) { return AppendValueJSON(nil, v), n
 // MarshalJSON implements json.Marshaler.
 func (e Encoded) MarshalJSON() ([]byte, error) { return e.AppendJSON(make([]byte, 0, len(e)*3/2+32)) }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *Encoded) UnmarshalJSON(data []byte) error {
+	it, err := ParseItem(data)
+	if err == nil && it != nil {
+		*e = Encode(it)
+	}
+	return err
+}
+
 // AppendJSON appends the item as JSON, straight from the binary form.
 func (e Encoded) AppendJSON(dst []byte) ([]byte, error) {
 	r := reader{buf: e}
