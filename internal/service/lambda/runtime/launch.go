@@ -149,7 +149,7 @@ func provided(fn Function) (Launch, error) {
 	for _, dir := range append([]string{fn.CodeDir}, fn.layerDirs("")...) {
 		path := filepath.Join(dir, "bootstrap")
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() {
-			return Launch{Argv: []string{path}, Speaks: HTTP, Version: fn.Runtime}, nil
+			return Launch{Argv: []string{path}, Speaks: HTTP, Version: strings.Replace(fn.Runtime, ".", ":", 1)}, nil
 		}
 	}
 	return Launch{}, &EntrypointError{"Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}

@@ -352,16 +352,21 @@ func (a *apiConn) outcome(q *apiRequest, id string, failed bool) error {
 		}
 		return a.refuse(400, "InvalidRequestID", "Invalid request ID")
 	}
+	// The process hears first: it can ask for its next request while we finish this one.
+	o := outcome{payload: q.body}
+	var err error
 	switch {
 	case q.large:
-		a.env.finish(c, tooLarge())
-		return a.refuse(413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
+		o = tooLarge()
+		err = a.refuse(413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
 	case failed || q.streaming && q.errorType != "":
-		a.env.finish(c, reported(q.body, q.errorType))
+		o = reported(q.body, q.errorType)
+		err = a.accept()
 	default:
-		a.env.finish(c, outcome{payload: q.body})
+		err = a.accept()
 	}
-	return a.accept()
+	a.env.finish(c, o)
+	return err
 }
 
 // extension answers what extensions and telemetry ask for: they may register, and hear nothing.
