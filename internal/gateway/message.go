@@ -79,9 +79,10 @@ type call struct {
 
 	event []byte // for backends that want one
 	body  []byte // for those that do not
-	in    int    // bytes of the message
-	code  int    // of a disconnect
-	kept  bool   // the backend may still read event: it must not be used again
+	req   integration.Request
+	in    int  // bytes of the message
+	code  int  // of a disconnect
+	kept  bool // the backend may still read event: it must not be used again
 }
 
 func (g *Gateway) newCall() *call {
@@ -113,7 +114,8 @@ func (c *call) prepare(text []byte) {
 }
 
 func (c *call) request(body []byte) *integration.Request {
-	return &integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN}
+	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN}
+	return &c.req
 }
 
 // run calls the backend and tells the client. It is the body of a connection's goroutine.

@@ -41,7 +41,7 @@ type Request struct {
 // A Response is what a backend answered.
 type Response struct {
 	Status      int
-	Body        []byte // what a two-way route sends
+	Body        []byte // what a two-way route sends; not to be changed
 	Subprotocol string // Sec-WebSocket-Protocol, for $connect
 }
 

@@ -14,12 +14,24 @@ func (b Backends) mock(i *Integration, m *apigateway.Integration) {
 	i.Inline = true
 	i.Target = "mock"
 	request, answers := b.requestTemplates(m), b.responses(m.Responses)
+	for key, t := range request.templates {
+		if text, ok := t.(literal); ok {
+			status, err := mockStatus(text)
+			request.templates[key] = mockLiteral{text, status, strconv.Itoa(status), err}
+		}
+	}
 	i.call = func(_ context.Context, r *Request) (Response, error) {
 		t, f := request.choose(r)
 		if f != nil {
 			return Response{}, f
 		}
 		input := r.Body
+		if l, ok := t.(mockLiteral); ok {
+			if l.err != nil {
+				return Response{}, notMock(l.err)
+			}
+			return answers.answer(Response{Status: l.status}, l.text, r)
+		}
 		if t != nil {
 			var err error
 			if input, err = t.Render(nil, r.Body, r); err != nil {
@@ -28,10 +40,22 @@ func (b Backends) mock(i *Integration, m *apigateway.Integration) {
 		}
 		status, err := mockStatus(input)
 		if err != nil {
-			return Response{}, broken(err, `a mock's request template renders {"statusCode": 200} or the like`)
+			return Response{}, notMock(err)
 		}
 		return answers.answer(Response{Status: status}, strconv.Itoa(status), r)
 	}
+}
+
+// mockLiteral is a request template that renders the same status always.
+type mockLiteral struct {
+	literal
+	status int
+	text   string // of status
+	err    error  // why there is no status
+}
+
+func notMock(err error) *Failure {
+	return broken(err, `a mock's request template renders {"statusCode": 200} or the like`)
 }
 
 // mockStatus reads the status out of what a mock's request template rendered.

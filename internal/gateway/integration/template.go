@@ -4,14 +4,19 @@ import "fmt"
 
 // A Template is a mapping template that was read.
 type Template interface {
-	// Render appends what the template makes of body ($input) and r to dst.
+	// Render appends what the template makes of body ($input) and r to dst. Nobody changes what it returns.
 	Render(dst, body []byte, r *Request) ([]byte, error)
 }
 
 // literal is a template without references and directives.
-type literal string
+type literal []byte
 
-func (l literal) Render(dst, _ []byte, _ *Request) ([]byte, error) { return append(dst, l...), nil }
+func (l literal) Render(dst, _ []byte, _ *Request) ([]byte, error) {
+	if dst == nil {
+		return l[:len(l):len(l)], nil
+	}
+	return append(dst, l...), nil
+}
 
 // notLiteral is a template that cannot be rendered yet.
 type notLiteral string
