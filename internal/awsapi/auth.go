@@ -1,6 +1,9 @@
 package awsapi
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // An Authenticator knows who holds an access key.
 type Authenticator interface {
@@ -17,4 +20,22 @@ type Authorizer interface {
 	// *Error AccessDeniedException in AWS's words. conditions adds condition keys ("lambda:FunctionUrlAuthType") to those that
 	// come from the caller. Some authorizers only warn about what they would deny; then they return nil.
 	Authorize(ctx context.Context, action, resource string, conditions map[string][]string) error
+}
+
+// Credentials are those of a session.
+type Credentials struct {
+	AccessKeyID  string // "ASIA…"
+	Secret       string
+	SessionToken string
+	Expires      time.Time
+}
+
+// An AssumeRole asks for a session of a role.
+type AssumeRole struct {
+	RoleARN     string
+	SessionName string
+	Duration    time.Duration
+	Policy      string   // restricts the session; "" does not
+	PolicyARNs  []string // of managed policies, which restrict it too
+	ExternalID  string
 }

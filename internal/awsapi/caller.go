@@ -14,6 +14,9 @@ type Caller struct {
 	SourceIP    string
 	UserAgent   string
 	Admin       bool // may do all: the admin key, or the server itself
+
+	// Session is what restricts a session further than its role: policy documents and ARNs of managed policies; usually nil.
+	Session []string
 }
 
 type callerKey struct{}
