@@ -1,0 +1,44 @@
+# One command per loop. CI runs the same targets.
+
+GO     ?= go
+RACE   ?=
+APP    ?= examples/chat
+FLAGS  := $(if $(RACE),-race)
+TOOL   := $(GO) tool -modfile=tools/go.mod
+SOURCE := $(shell find . -name '*.go' -not -path './examples/*' -not -path './test/*' 2>/dev/null) go.mod go.sum
+
+.PHONY: help demo dev build check test bench conformance generate
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: bin/sallyport ## build sallyport and run the chat example with it; needs nothing but Go
+	bin/sallyport dev examples/chat
+
+dev: bin/sallyport ## run and watch an app: make dev APP=path/to/app
+	bin/sallyport dev $(APP)
+
+build: bin/sallyport ## build bin/sallyport
+
+bin/sallyport: $(SOURCE)
+	$(GO) build -trimpath -o $@ ./cmd/sallyport
+
+check: ## format, vet, staticcheck, layers, short tests: under a minute on a warm cache
+	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go' | grep -v /shapes/))" || { echo "run: gofumpt -w ."; $(TOOL) gofumpt -l $$(git ls-files '*.go' | grep -v /shapes/); exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) test -short ./...
+
+test: bin/sallyport ## every test, end-to-end ones included
+	$(GO) test $(FLAGS) ./...
+	cd examples && $(GO) vet ./... && $(GO) test $(FLAGS) ./...
+	cd test && SALLYPORT=$(CURDIR)/bin/sallyport $(GO) test $(FLAGS) ./...
+
+bench: ## the benchmarks behind the figures in the README
+	$(GO) run ./bench $(BENCH)
+
+conformance: ## how many statements of the contract are proven by a passing test, per family
+	cd tools && $(GO) run ./conformance
+
+generate: ## write internal/awsapi/shapes anew from AWS's service models
+	cd tools/shapes && $(GO) generate

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sallyport/sallyport/internal/server"
+)
+
+func newServe() *cobra.Command {
+	var opts serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server alone",
+		Long: `Serve runs the server: sockets, AWS APIs and functions on one port. Every call must be signed; the first start makes one
+key pair and prints it. Options stand on the command line or in a YAML file (--config) under the same names.
+
+  sallyport serve --data /var/lib/sallyport
+  sallyport deploy            # in another terminal`,
+		Args: maxArgs(0, "none"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opts.readConfig(cmd); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&opts.configFile, "config", "", "a YAML file with these options")
+	f.StringVar(&opts.Data, "data", "", "folder for everything that must outlive the process (default: the user's data folder)")
+	f.StringVar(&opts.Listen, "listen", server.DefaultListen, "address of the one port; port 0 means any")
+	f.StringVar(&opts.NATS, "nats", "", "URL of an external NATS cluster instead of the embedded engine")
+	f.StringVar(&opts.Region, "region", server.DefaultRegion, "region of callers that name none")
+	f.StringVar(&opts.Account, "account", server.DefaultAccount, "account number")
+	f.StringVar(&opts.Auth, "auth", "verify", "verify signatures, or be permissive to programs on this machine")
+	f.StringVar(&opts.IAM, "iam", "warn", "evaluate policies of calls to other services than WebSocket APIs and functions: warn or enforce")
+	f.BoolVar(&opts.LaxPermissions, "lax-permissions", false, "only warn where a function's resource policy does not let API Gateway invoke it")
+	f.StringToStringVar(&opts.Endpoints, "endpoint", nil, "send calls to a service that is not here elsewhere: SERVICE=aws or SERVICE=URL (repeatable)")
+	f.StringVar(&opts.readyFile, "ready-file", "", "write endpoint and credentials to this file when the server is ready")
+	return cmd
+}
+
+// serveOptions are the options of serve; the exported ones may stand in the configuration file.
+type serveOptions struct {
+	Data           string            `yaml:"data"`
+	Listen         string            `yaml:"listen"`
+	NATS           string            `yaml:"nats"`
+	Region         string            `yaml:"region"`
+	Account        string            `yaml:"account"`
+	Auth           string            `yaml:"auth"`
+	IAM            string            `yaml:"iam"`
+	LaxPermissions bool              `yaml:"lax-permissions"`
+	Endpoints      map[string]string `yaml:"endpoints"`
+
+	configFile, readyFile string
+}
+
+// readConfig fills in what the configuration file says and the command line does not.
+func (o *serveOptions) readConfig(cmd *cobra.Command) error {
+	if o.configFile != "" {
+		f, err := os.Open(o.configFile)
+		if err != nil {
+			return fmt.Errorf("open configuration: %w", err)
+		}
+		defer f.Close()
+		given := *o
+		d := yaml.NewDecoder(f)
+		d.KnownFields(true)
+		if err := d.Decode(o); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read configuration %s: %w", o.configFile, err)
+		}
+		for name, restore := range map[string]func(){
+			"data": func() { o.Data = given.Data }, "listen": func() { o.Listen = given.Listen }, "nats": func() { o.NATS = given.NATS },
+			"region": func() { o.Region = given.Region }, "account": func() { o.Account = given.Account }, "auth": func() { o.Auth = given.Auth },
+			"iam": func() { o.IAM = given.IAM }, "lax-permissions": func() { o.LaxPermissions = given.LaxPermissions }, "endpoint": func() { o.Endpoints = given.Endpoints },
+		} {
+			if cmd.Flags().Changed(name) {
+				restore()
+			}
+		}
+	}
+	if o.Auth != "verify" && o.Auth != "permissive" {
+		return usagef("--auth is verify or permissive, not %q", o.Auth)
+	}
+	if o.IAM != "warn" && o.IAM != "enforce" {
+		return usagef("--iam is warn or enforce, not %q", o.IAM)
+	}
+	if o.Data == "" {
+		dir, err := dataDir()
+		if err != nil {
+			return err
+		}
+		o.Data = filepath.Join(dir, "serve")
+	}
+	return nil
+}
+
+// dataDir is where data is kept if nobody says where.
+func dataDir() (string, error) {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "sallyport"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's folder (set --data): %w", err)
+	}
+	return filepath.Join(home, ".local", "share", "sallyport"), nil
+}
+
+func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
+	log := slog.New(tint.NewHandler(errs, &tint.Options{NoColor: !newTerminal(errs, false).colour}))
+	srv, err := server.New(ctx, server.Config{
+		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
+		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,
+		Endpoints: opts.Endpoints, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	r := describe(srv)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-srv.Ready():
+	}
+	fmt.Fprintf(out, "sallyport serves %s\n", r.Endpoint)
+	if opts.Auth == "permissive" {
+		fmt.Fprintln(out, "signatures are not verified for programs on this machine")
+	}
+	if key, fresh := srv.Credentials(); fresh {
+		fmt.Fprintf(out, "\nthe administrator's key, shown this once (it is kept in %s):\n  AWS_ACCESS_KEY_ID=%s\n  AWS_SECRET_ACCESS_KEY=%s\n\n", srv.CredentialsFile(), key.AccessKeyID, key.Secret)
+	}
+	if opts.readyFile != "" {
+		if err := r.write(opts.readyFile); err != nil {
+			return err
+		}
+	}
+	if err := r.announce(); err != nil {
+		log.Warn("other commands will not find this server by themselves", "err", err)
+	}
+	defer r.forget()
+	err = <-ended
+	fmt.Fprintln(out, "stopped")
+	return err
+}
+
+// describe is what a server tells of itself before anything is deployed.
+func describe(srv *server.Server) *ready {
+	key, _ := srv.Credentials()
+	return &ready{
+		Endpoint: srv.Endpoint(), Region: srv.Region(), AccountID: srv.Account(), CAFile: srv.CAFile(), PID: os.Getpid(),
+		Credentials: credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.Secret},
+		APIs:        []readyAPI{}, Outputs: map[string]string{},
+	}
+}

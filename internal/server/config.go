@@ -1,0 +1,84 @@
+package server
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/sallyport/sallyport/internal/gateway"
+)
+
+// Defaults of Config.
+const (
+	DefaultListen  = "127.0.0.1:4566"
+	DefaultRegion  = "us-east-1"
+	DefaultAccount = "000000000000"
+)
+
+// A Config says how a server is to be. Data is needed; every other zero value has a sensible meaning.
+type Config struct {
+	// Data is the folder that holds everything that must outlive the process: the engine's files, the administrator's key, the
+	// certificate authority, unpacked code.
+	Data string
+
+	// Cache is a folder for what can be fetched or built again, shared by all servers of a user. Empty means the user's cache folder.
+	Cache string
+
+	// Listen is the address of the one port. Empty means DefaultListen; port 0 means any.
+	Listen string
+
+	// NATS is the URL of an external NATS cluster; empty means the embedded engine in Data.
+	NATS string
+
+	Region  string // of callers that name none; empty means DefaultRegion
+	Account string // empty means DefaultAccount
+
+	// Permissive accepts any well-formed key from this machine, as the administrator's.
+	Permissive bool
+
+	// EnforceIAM evaluates policies for all calls, and not only for those to WebSocket APIs and functions.
+	EnforceIAM bool
+
+	// LaxPermissions only warns where a function's resource policy does not let API Gateway invoke it.
+	LaxPermissions bool
+
+	// LocalCode lets functions run from folders of this machine.
+	LocalCode bool
+
+	// Endpoints sends calls to services that are not here elsewhere: "aws", or a URL, by signing name.
+	Endpoints map[string]string
+
+	// Observer is told of every connection and message; nil logs failures.
+	Observer gateway.Observer
+
+	// Progress is told of long work that nobody asked for, such as fetching an SDK; nil logs it.
+	Progress func(line string)
+
+	Log *slog.Logger
+}
+
+func (c *Config) setDefaults() error {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Region == "" {
+		c.Region = DefaultRegion
+	}
+	if c.Account == "" {
+		c.Account = DefaultAccount
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Progress == nil {
+		c.Progress = func(line string) { c.Log.Info(line) }
+	}
+	if c.Cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			dir = c.Data
+		}
+		c.Cache = filepath.Join(dir, "sallyport")
+	}
+	return nil
+}

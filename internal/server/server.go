@@ -1,0 +1,273 @@
+// Package server makes a whole server of the parts: it builds them, gives each what it stands on, runs them in order and stops
+// them in reverse. It is the only package that knows everybody, and it decides nothing.
+//
+// config.go says what can be chosen; server.go wires; functions.go is what functions see of the world; parts.go runs.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/bus"
+	busnats "github.com/sallyport/sallyport/internal/bus/nats"
+	"github.com/sallyport/sallyport/internal/edge"
+	"github.com/sallyport/sallyport/internal/edge/ca"
+	"github.com/sallyport/sallyport/internal/edge/proxy"
+	"github.com/sallyport/sallyport/internal/gateway"
+	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+	"github.com/sallyport/sallyport/internal/natsd"
+	"github.com/sallyport/sallyport/internal/resource"
+	"github.com/sallyport/sallyport/internal/service/apigatewayv2"
+	"github.com/sallyport/sallyport/internal/service/cloudformation"
+	"github.com/sallyport/sallyport/internal/service/connections"
+	"github.com/sallyport/sallyport/internal/service/dynamodb"
+	"github.com/sallyport/sallyport/internal/service/iam"
+	"github.com/sallyport/sallyport/internal/service/lambda"
+	"github.com/sallyport/sallyport/internal/service/lambda/runtime"
+	"github.com/sallyport/sallyport/internal/service/lambda/sdk"
+	"github.com/sallyport/sallyport/internal/service/lambda/worker"
+	"github.com/sallyport/sallyport/internal/service/logs"
+	"github.com/sallyport/sallyport/internal/service/sts"
+	"github.com/sallyport/sallyport/internal/store"
+	storenats "github.com/sallyport/sallyport/internal/store/nats"
+)
+
+// A Server is built by New and works during Run.
+type Server struct {
+	cfg        Config
+	engine     *natsd.Engine
+	listener   net.Listener
+	identity   *iam.Service
+	admin      iam.AdminKey
+	adminIsNew bool
+	ready      chan struct{}
+
+	ca             *ca.Authority
+	sockets        *loop.Server
+	gateway        *gateway.Gateway
+	http           *http.Server
+	catalog        *awsapi.Catalog
+	Logs           *logs.Service
+	CloudFormation *cloudformation.Service
+	parts          []part
+}
+
+// New opens the engine and the port, and builds the parts. Its errors are sentences for the operator. Close releases what New
+// holds if Run is never called.
+func New(ctx context.Context, cfg Config) (_ *Server, err error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, ready: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if s.listener, err = listen(cfg.Listen); err != nil {
+		return nil, err
+	}
+	if s.engine, err = openEngine(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if s.ca, err = ca.Load(filepath.Join(cfg.Data, "ca")); err != nil {
+		return nil, err
+	}
+	if err := s.wire(ctx, storenats.New(s.engine.Conn()), busnats.New(s.engine.Conn())); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close releases what New holds.
+func (s *Server) Close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+}
+
+func listen(addr string) (net.Listener, error) {
+	network := "tcp"
+	if host, _, err := net.SplitHostPort(addr); err == nil && net.ParseIP(host).To4() != nil {
+		network = "tcp4" // a socket of both families costs the kernel 128 bytes more per connection
+	}
+	ln, err := net.Listen(network, addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %s is in use; stop what listens there, or choose another port", addr[strings.LastIndex(addr, ":")+1:])
+	} else if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	return ln, nil
+}
+
+func openEngine(ctx context.Context, cfg Config) (*natsd.Engine, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	if cfg.NATS != "" {
+		return natsd.External(ctx, cfg.NATS, cfg.Log)
+	}
+	return natsd.Embedded(natsd.Config{Dir: filepath.Join(cfg.Data, "engine"), Log: cfg.Log})
+}
+
+// wire builds the services and the data plane.
+func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error {
+	cfg := s.cfg
+	node, err := nodeNumber(ctx, stores, cfg.Data)
+	if err != nil {
+		return err
+	}
+	s.identity = iam.New(stores, cfg.Log, iam.Config{Account: cfg.Account, AdminKeyFile: s.CredentialsFile(), EnforceAll: cfg.EnforceIAM})
+	if s.admin, s.adminIsNew, err = s.identity.AdminKey(ctx); err != nil {
+		return err
+	}
+	gate := awsapi.NewGatekeeper(s.identity, cfg.Log, awsapi.GateOptions{Permissive: cfg.Permissive, Account: cfg.Account})
+
+	s.Logs = logs.New(stores, b, cfg.Log)
+	runtimes := runtime.New(runtime.Options{Dir: filepath.Join(cfg.Cache, "runtime")})
+	pool := worker.New(worker.Options{Log: cfg.Log, Runtimes: runtimes})
+	bundles := sdk.New(sdk.Options{Dir: filepath.Join(cfg.Cache, "sdk"), Runtimes: runtimes, Progress: cfg.Progress})
+	functions := lambda.New(lambda.Config{
+		Stores: stores, Bus: b, Pool: pool, Roles: s.identity, Logs: s.Logs,
+		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
+		Extra: s.functionVariables, Log: cfg.Log,
+		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
+			return bundles.Modules(ctx, sdk.Function{Runtime: runtime, CodeDir: codeDir})
+		},
+	})
+	apis := apigatewayv2.New(stores, cfg.Log)
+	tables := dynamodb.New(stores, cfg.Log)
+
+	var types []resource.Type
+	for _, r := range []interface{ Resources() []resource.Type }{s.identity, functions, apis, tables, s.Logs} {
+		types = append(types, r.Resources()...)
+	}
+	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, types, cloudformation.Options{})
+
+	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Log: cfg.Log})
+	s.gateway = gateway.New(gateway.Config{
+		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
+		Backends:   integration.Backends{Lambda: functions},
+		Signatures: gate, Authorizer: s.identity, Observer: cfg.Observer, Log: cfg.Log,
+	})
+	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: gate, Authorizer: s.identity, Log: cfg.Log})
+	if err != nil {
+		return err
+	}
+	s.catalog = awsapi.NewCatalog([]awsapi.Service{s.identity, sts.New(s.identity), functions, apis, tables, s.Logs, s.CloudFormation})
+	s.http = &http.Server{
+		Handler: edge.Handler(edge.Config{
+			Connections: push,
+			AWS:         awsapi.Handler(s.catalog, gate, s.identity, awsapi.Options{Log: cfg.Log, Region: cfg.Region}),
+			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
+			Own:         s.ownHandler(),
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          nil,
+	}
+	s.parts = []part{
+		{"engine", s.watchEngine},
+		{"identities", s.identity.Run},
+		{"logs", s.Logs.Run},
+		{"function processes", pool.Run},
+		{"functions", functions.Run},
+		{"tables", tables.Run},
+		{"API management", apis.Run},
+		{"deployment", s.CloudFormation.Run},
+		{"gateway", s.gateway.Run},
+		{"HTTP", s.runHTTP},
+		{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},
+	}
+	return nil
+}
+
+// Run serves until ctx is done, then stops: clients get a close frame, functions finish, nothing acknowledged is lost.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	go func() {
+		select {
+		case <-s.gateway.Ready():
+			close(s.ready)
+		case <-ctx.Done():
+		}
+	}()
+	return runParts(ctx, s.parts)
+}
+
+// Ready is closed when the stages that were deployed before are served again.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Admin returns ctx with the rights of the server's owner, in its account and region.
+func (s *Server) Admin(ctx context.Context) context.Context {
+	return awsapi.WithCaller(ctx, awsapi.Caller{Account: s.cfg.Account, Region: s.cfg.Region, ARN: "arn:aws:iam::" + s.cfg.Account + ":root", UserID: s.cfg.Account, Admin: true})
+}
+
+// Call runs an operation of a service, as Admin; in and out are JSON.
+func (s *Server) Call(ctx context.Context, service, operation string, in []byte) (out []byte, err error) {
+	return s.catalog.Call(s.Admin(ctx), service, operation, in)
+}
+
+// Addr returns the address of the one port.
+func (s *Server) Addr() *net.TCPAddr { return s.listener.Addr().(*net.TCPAddr) }
+
+// Endpoint returns the URL of the AWS APIs for programs on this machine.
+func (s *Server) Endpoint() string { return "http://" + s.local() }
+
+// SocketURL returns the address of a stage for clients on this machine.
+func (s *Server) SocketURL(apiID, stage string) string {
+	return "ws://" + s.local() + "/" + apiID + "/" + stage
+}
+
+// Region returns the region of callers that name none.
+func (s *Server) Region() string { return s.cfg.Region }
+
+// Account returns the account number.
+func (s *Server) Account() string { return s.cfg.Account }
+
+// Credentials returns the administrator's key; fresh says that this start made it.
+func (s *Server) Credentials() (key iam.AdminKey, fresh bool) { return s.admin, s.adminIsNew }
+
+// CredentialsFile is where the administrator's key is kept, readable by its owner only.
+func (s *Server) CredentialsFile() string { return filepath.Join(s.cfg.Data, "admin.json") }
+
+// CAFile returns the certificate that clients of wss and https have to trust.
+func (s *Server) CAFile() string { return s.ca.File() }
+
+// watchEngine ends the server when the engine can no longer write: what it acknowledged would be lost.
+func (s *Server) watchEngine(ctx context.Context) error {
+	select {
+	case err := <-s.engine.Failed():
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (s *Server) runHTTP(ctx context.Context) error {
+	stopped := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = s.http.Shutdown(grace)
+	})
+	defer stopped()
+	err := s.http.Serve(s.sockets.HTTP())
+	if ctx.Err() == nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) { // the sockets stop before
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
