@@ -2,6 +2,18 @@ package apigateway
 
 import "testing"
 
+func TestMaskAccount(t *testing.T) {
+	for in, want := range map[string]string{
+		"arn:aws:execute-api:us-east-1:207922868512:uuhovneo02/Prod/POST/@connections/{connectionId}": "arn:aws:execute-api:us-east-1:********8512:uuhovneo02/Prod/POST/@connections/{connectionId}",
+		"no ARN": "no ARN",
+		"*":      "*",
+	} {
+		if got := MaskAccount(in); got != want {
+			t.Errorf("MaskAccount(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestHostAPI(t *testing.T) {
 	for _, tt := range []struct {
 		host, api, region string

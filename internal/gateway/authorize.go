@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/awsapi/shapes/connections"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
@@ -72,6 +73,7 @@ func (g *Gateway) authorizeIAM(st *stage, r *route, h *loop.Handshake, request l
 	subject.SourceIP, subject.UserAgent = sourceIP(h), h.Get("User-Agent")
 	if err := g.cfg.Authorizer.Authorize(awsapi.WithCaller(g.working, subject), "execute-api:Invoke", r.sourceARN, nil); err != nil {
 		no := denied(err)
+		no.Message = strings.ReplaceAll(no.Message, r.sourceARN, apigateway.MaskAccount(r.sourceARN))
 		no.Hint = fmt.Sprintf("allow execute-api:Invoke on %s to %s", r.sourceARN, caller.ARN)
 		return nil, no
 	}

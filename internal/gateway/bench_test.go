@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
-	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
 
@@ -19,7 +18,7 @@ func benchStage() (*stage, []byte) {
 			API:    apigateway.API{ID: "q7d3k9x2ab", RouteSelectionExpression: "$request.body.action"},
 			Routes: []apigateway.Route{{Key: "join"}, {Key: "$default"}},
 		},
-	}, integration.Backends{})
+	}, &Config{})
 	h := &loop.Handshake{Headers: []loop.Header{{Name: "User-Agent", Value: "bench/1"}}, Remote: netip.MustParseAddrPort("198.51.100.23:1234")}
 	return st, appendHead(nil, st, loop.MakeID(time.Now(), 1, loop.KindConnection, 1), time.Now(), h, nil)
 }

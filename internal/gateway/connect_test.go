@@ -285,7 +285,7 @@ func TestConnectIAM(t *testing.T) {
 		{"header", signer("AKIAALL", "secret"), false, 101, ""},
 		{"DP-258 wrong_secret", signer("AKIAALL", "wrong"), true, 403, "*"},
 		{"unknown_key", signer("AKIAZZZ", "secret"), false, 403, `{"message":"The security token included in the request is invalid."}`},
-		{"DP-259 not_allowed", signer("AKIANONE", "secret"), false, 403, "*"},
+		{"DP-259 not_allowed", signer("AKIANONE", "secret"), false, 403, `{"Message":"User: arn:aws:iam::000000000000:user/AKIANONE is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********0000:q7d3k9x2ab/prod/$connect"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)

@@ -55,7 +55,11 @@ func (f *refusal) answer(c loop.Conn, request loop.ID) {
 	if kind == "" {
 		kind = "InternalServerErrorException"
 	}
-	body := append(json.AppendQuoted([]byte(`{"message":`), f.Message), '}')
+	name := "message"
+	if kind == "AccessDeniedException" {
+		name = "Message" // AWS: IAM writes it so
+	}
+	body := append(json.AppendQuoted([]byte(`{"`+name+`":`), f.Message), '}')
 	_ = c.Refuse(f.Status, []loop.Header{
 		{Name: "Content-Type", Value: "application/json"},
 		{Name: "x-amzn-RequestId", Value: request.String()},

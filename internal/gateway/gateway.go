@@ -41,6 +41,10 @@ type Config struct {
 	Now         func() time.Time // nil: time.Now
 	Concurrency int              // messages of one connection that run at once; 0: DefaultConcurrency, 1: one after the other
 	Grace       time.Duration    // how long Run waits for running integrations at the end; 0: DefaultGrace
+
+	// TwoWayByExpression lets a routeResponseSelectionExpression alone make a route two-way, for templates that cannot write route
+	// responses. On AWS a route response is needed.
+	TwoWayByExpression bool
 }
 
 // Signatures tells who signed a request; *awsapi.Gatekeeper does.

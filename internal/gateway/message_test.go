@@ -182,6 +182,14 @@ func TestTwoWayByRouteResponse(t *testing.T) {
 	c.send(`{"action":"expression"}`)
 	w.eventually(func() bool { return w.records.last(gateway.Message).Route == "expression" }, "no record")
 	c.quiet() // DP-127
+
+	lax := newWorld(t)
+	n = lax.node(func(c *gateway.Config, _ *loop.Config) { c.TwoWayByExpression = true })
+	lax.on("expression", returns(`{"body":"x"}`))
+	lax.deploy(route("expression", func(r *apigateway.Route, _ *apigateway.Integration) { r.RouteResponseSelectionExpression = "$default" }))
+	c = n.connect("/prod")
+	c.send(`{"action":"expression"}`)
+	c.want("x")
 }
 
 func TestMessageFailures(t *testing.T) {

@@ -131,7 +131,7 @@ func (g *Gateway) setStage(key string, data []byte) {
 		g.log.Error("snapshot of a stage cannot be read; the stage stays as it was", "stage", key, "cause", err)
 		return
 	}
-	st := compile(&snapshot, g.cfg.Backends)
+	st := compile(&snapshot, &g.cfg)
 	for _, w := range st.warnings {
 		g.log.Warn("stage has settings that are not supported yet", "stage", key, "cause", w)
 	}

@@ -49,7 +49,7 @@ type route struct {
 }
 
 // compile makes a stage of its snapshot. What is wrong with a route is told when the route is used.
-func compile(snapshot *apigateway.Snapshot, backends integration.Backends) *stage {
+func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 	d := &snapshot.Deployment
 	st := &stage{
 		account: snapshot.Account, region: snapshot.Region, api: d.API.ID, name: snapshot.Stage.Name, deployment: d.ID,
@@ -61,10 +61,13 @@ func compile(snapshot *apigateway.Snapshot, backends integration.Backends) *stag
 	}
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
 	for i := range d.Integrations {
-		targets["integrations/"+d.Integrations[i].ID] = backends.Compile(&d.Integrations[i], snapshot.Stage.Variables)
+		targets["integrations/"+d.Integrations[i].ID] = cfg.Backends.Compile(&d.Integrations[i], snapshot.Stage.Variables)
 	}
 	for i := range d.Routes {
 		r := st.compileRoute(&d.Routes[i], targets)
+		if cfg.TwoWayByExpression && d.Routes[i].RouteResponseSelectionExpression != "" {
+			r.twoWay = true
+		}
 		switch r.key {
 		case connectKey:
 			st.connect = r

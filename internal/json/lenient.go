@@ -9,6 +9,9 @@ import (
 // ErrSyntax is wrapped by what ParseLenient returns for text that even the lenient parser does not take.
 var ErrSyntax = errors.New("json: syntax error")
 
+// maxLenientDepth bounds the nesting of what ParseLenient reads. AWS: json-smart stops at 400.
+const maxLenientDepth = 400
+
 // A Number is a number as its text stands in the document.
 type Number string
 
@@ -101,7 +104,7 @@ func (p *lenient) value(until stop) (any, error) {
 	case '{', '[':
 		p.depth++
 		defer func() { p.depth-- }()
-		if p.depth > maxDepth {
+		if p.depth > maxLenientDepth {
 			return nil, p.errorf("nested too deep")
 		}
 		if c == '{' {

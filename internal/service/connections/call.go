@@ -95,14 +95,14 @@ func (c *call) authorize(a address, account, region string, body []byte) (contex
 	resource := arn.New("execute-api", region, account, a.api+"/"+a.stage+"/"+c.r.Method+"/"+collection+"/{connectionId}").String()
 	const action = "execute-api:ManageConnections"
 	if caller.Account != account && !caller.Admin {
-		return nil, errDenied(awsapi.Errorf("AccessDeniedException", 403, "User: %s is not authorized to perform: %s on resource: %s", caller.ARN, action, resource), resource, account)
+		return nil, errDenied(awsapi.Errorf("AccessDeniedException", 403, "User: %s is not authorized to perform: %s on resource: %s", caller.ARN, action, resource), resource)
 	}
 	caller.Account, caller.Region, caller.RequestID = account, region, c.requestID
 	caller.SourceIP, caller.UserAgent = peer.Addr().Unmap().String(), c.r.UserAgent()
 	ctx := awsapi.WithCaller(c.r.Context(), caller)
 	if err := c.s.cfg.Authorizer.Authorize(ctx, action, resource, nil); err != nil {
 		if e, ok := errors.AsType[*awsapi.Error](err); ok {
-			return nil, errDenied(e, resource, account)
+			return nil, errDenied(e, resource)
 		}
 		return nil, fmt.Errorf("authorize %s on %s: %w", action, resource, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/json"
 )
@@ -20,10 +21,9 @@ var (
 	errRegion       = awsapi.Errorf("InvalidSignatureException", 403, "Credential should be scoped to a valid region. ")
 )
 
-// errDenied is AWS's refusal of a caller without permission. AWS: in the resource the account is masked but for its last four digits.
-func errDenied(err *awsapi.Error, resource, account string) *awsapi.Error {
-	masked := strings.Replace(resource, ":"+account+":", ":********"+account[max(len(account)-4, 0):]+":", 1)
-	return &awsapi.Error{Code: err.Code, Status: 403, Message: strings.ReplaceAll(err.Message, resource, masked)}
+// errDenied is AWS's refusal of a caller without permission. AWS: the account of the resource is masked.
+func errDenied(err *awsapi.Error, resource string) *awsapi.Error {
+	return &awsapi.Error{Code: err.Code, Status: 403, Message: strings.ReplaceAll(err.Message, resource, apigateway.MaskAccount(resource))}
 }
 
 // fail answers with err. AWS: the bodies of 410 and 429 are empty; SDKs take the type from the header. Where IAM denies, the member is
