@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/sallyport/sallyport/internal/policy"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -15,6 +18,7 @@ import (
 // here is seen here at once, one made on another node as soon as the store tells.
 type catalog struct {
 	caughtUp chan struct{} // closed when all functions have been read
+	once     sync.Once     // closes it
 
 	mu      sync.RWMutex // guards entries
 	entries map[string]*entry
@@ -22,9 +26,11 @@ type catalog struct {
 
 // An entry is a function as of one revision.
 type entry struct {
-	rev     uint64
-	fn      *function // nil: deleted at rev
-	runners runners
+	rev      uint64
+	fn       *function                   // nil: deleted at rev
+	policies map[string]*policy.Document // by qualifier, as fn.Policies
+	runners  runners
+	flying   *atomic.Int64 // running invocations, over all revisions
 }
 
 func (c *catalog) init() {
@@ -32,20 +38,35 @@ func (c *catalog) init() {
 	c.entries = map[string]*entry{}
 }
 
-// put takes in a document unless a newer one is known, and returns the runners that nobody needs any more.
-func (c *catalog) put(key string, rev uint64, fn *function) (retired []string) {
+// put takes in a document unless a newer one is known, and returns the ids of the runners that nobody needs any more.
+func (c *catalog) put(key string, rev uint64, fn *function) (retired []string, err error) {
+	e := &entry{rev: rev, fn: fn, flying: new(atomic.Int64)}
+	if fn != nil {
+		e.policies, err = fn.parsePolicies()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	old := c.entries[key]
 	if old != nil && old.rev >= rev {
-		return nil
+		return nil, nil
 	}
-	e := &entry{rev: rev, fn: fn}
 	c.entries[key] = e
 	if old == nil {
-		return nil
+		return nil, err
 	}
-	return old.runners.moveTo(&e.runners, fn)
+	if old.fn != nil && fn != nil {
+		e.flying = old.flying
+	}
+	return old.runners.moveTo(&e.runners, fn), err
+}
+
+// forget drops what is known of a function that was deleted at rev, when the store will not report anything older any more.
+func (c *catalog) forget(key string, rev uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[key]; e != nil && e.fn == nil && e.rev <= rev {
+		delete(c.entries, key)
+	}
 }
 
 func (c *catalog) get(key string) *entry {
@@ -71,45 +92,94 @@ func (c *catalog) list(prefix string) []*function {
 	return all
 }
 
+// known returns the revisions of all functions that are there.
+func (c *catalog) known() map[string]uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	revs := make(map[string]uint64, len(c.entries))
+	for key, e := range c.entries {
+		revs[key] = e.rev
+	}
+	return revs
+}
+
 // follow keeps the catalog up to date until ctx is done.
 func (s *Service) follow(ctx context.Context) error {
+	for {
+		err := s.watch(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		s.cfg.Log.Warn("the store of functions is out of reach; trying again", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// watch follows the store as long as it can. Functions that were known before, and are not reported, have been deleted meanwhile.
+func (s *Service) watch(ctx context.Context) error {
 	st, err := s.cfg.Stores.Open(ctx, storeName)
 	if err != nil {
 		return fmt.Errorf("open store of functions: %w", err)
 	}
-	err = st.Watch(ctx, "", func(e store.Event) error {
+	missing := s.catalog.known()
+	return st.Watch(ctx, "", func(e store.Event) error {
 		if e.CaughtUp {
-			close(s.catalog.caughtUp)
+			for key, rev := range missing {
+				s.take(key, rev+1, nil)
+				s.catalog.forget(key, rev+1)
+			}
+			s.catalog.once.Do(func() { close(s.catalog.caughtUp) })
 			return nil
 		}
-		var fn *function
-		if !e.Deleted {
-			fn = new(function)
-			if err := json.Unmarshal(e.Data, fn); err != nil {
-				return fmt.Errorf("read function %s: %w", e.Key, err)
-			}
+		if !isFunctionKey(e.Key) {
+			return nil
+		}
+		delete(missing, e.Key)
+		if e.Deleted {
+			s.take(e.Key, e.Rev, nil)
+			s.catalog.forget(e.Key, e.Rev)
+			return nil
+		}
+		fn := new(function)
+		if err := json.Unmarshal(e.Data, fn); err != nil {
+			return fmt.Errorf("read function %s: %w", e.Key, err)
 		}
 		s.take(e.Key, e.Rev, fn)
 		return nil
 	})
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func (s *Service) take(key string, rev uint64, fn *function) {
-	for _, id := range s.catalog.put(key, rev, fn) {
+	retired, err := s.catalog.put(key, rev, fn)
+	if err != nil {
+		s.cfg.Log.Error("a resource policy cannot be read; nobody is allowed by it", "function", key, "err", err)
+	}
+	for _, id := range retired {
 		s.cfg.Pool.Retire(id)
+	}
+}
+
+// ready waits until all functions have been read.
+func (s *Service) ready(ctx context.Context) error {
+	select {
+	case <-s.catalog.caughtUp:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
 // lookup returns the entry of a function that is known to exist.
 func (s *Service) lookup(ctx context.Context, t target) (*entry, error) {
-	select {
-	case <-s.catalog.caughtUp:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := s.ready(ctx); err != nil {
+		return nil, err
 	}
 	e := s.catalog.get(t.key())
 	if e == nil {
@@ -122,45 +192,76 @@ func (s *Service) lookup(ctx context.Context, t target) (*entry, error) {
 var errUnchanged = errors.New("unchanged")
 
 // edit changes a function by compare-and-set: f gets a copy that it may change, and may be called again when somebody else was
-// faster. f is given nil when there is no function; it returns what is to be written, or nil to delete.
+// faster. f is given nil when there is no function; it returns what is to be written, or nil to delete. Code that no version
+// has any more is deleted.
 func (s *Service) edit(ctx context.Context, t target, f func(*function) (*function, error)) (*function, error) {
-	st, err := s.cfg.Stores.Open(ctx, storeName)
+	var before map[string]bool
+	next, rev, err := editDocument(ctx, s.cfg.Stores, t.key(), func(fn *function) (*function, error) {
+		before = fn.blobs()
+		return f(fn)
+	})
+	if err != nil || rev == 0 {
+		return next, err
+	}
+	s.take(t.key(), rev, next)
+	after := next.blobs()
+	for blob := range before {
+		if !after[blob] {
+			s.discard(ctx, blob)
+		}
+	}
+	return next, nil
+}
+
+// editDocument is edit for any document. The revision is zero if nothing was written.
+func editDocument[T any](ctx context.Context, stores store.Stores, key string, f func(*T) (*T, error)) (*T, uint64, error) {
+	st, err := stores.Open(ctx, storeName)
 	if err != nil {
-		return nil, fmt.Errorf("open store of functions: %w", err)
+		return nil, 0, fmt.Errorf("open store of functions: %w", err)
 	}
 	for {
-		var fn *function
-		doc, err := st.Get(ctx, t.key())
-		switch {
-		case err == nil:
-			fn = new(function)
-			if err := json.Unmarshal(doc.Data, fn); err != nil {
-				return nil, fmt.Errorf("read function %s: %w", t.name, err)
-			}
-		case !errors.Is(err, store.ErrNotFound):
-			return nil, fmt.Errorf("read function %s: %w", t.name, err)
+		old, doc, err := readDocument[T](ctx, st, key)
+		if err != nil {
+			return nil, 0, err
 		}
-		next, err := f(fn)
+		next, err := f(old)
 		if errors.Is(err, errUnchanged) {
-			return fn, nil
+			return old, 0, nil
 		} else if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		write := store.Write{Key: t.key(), Delete: next == nil, When: store.AtRev(doc.Rev)}
+		write := store.Write{Key: key, Delete: next == nil, When: store.AtRev(doc.Rev)}
 		if next != nil {
 			if write.Data, err = json.Marshal(next); err != nil {
-				return nil, fmt.Errorf("encode function %s: %w", t.name, err)
+				return nil, 0, fmt.Errorf("encode %s: %w", key, err)
 			}
 		}
 		rev, err := st.Apply(ctx, write)
-		if errors.Is(err, store.ErrConflict) {
+		switch {
+		case errors.Is(err, store.ErrConflict):
 			continue
-		} else if err != nil {
-			return nil, fmt.Errorf("write function %s: %w", t.name, err)
+		case errors.Is(err, store.ErrTooLarge):
+			return nil, 0, failure("CodeStorageExceededException", 400, "Too many versions: delete some that are not used any more.")
+		case err != nil:
+			return nil, 0, fmt.Errorf("write %s: %w", key, err)
 		}
-		s.take(t.key(), rev, next)
-		return next, nil
+		return next, rev, nil
 	}
+}
+
+// readDocument returns nil for a document that is not there.
+func readDocument[T any](ctx context.Context, st store.Store, key string) (*T, store.Doc, error) {
+	doc, err := st.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, store.Doc{}, nil
+	} else if err != nil {
+		return nil, doc, fmt.Errorf("read %s: %w", key, err)
+	}
+	v := new(T)
+	if err := json.Unmarshal(doc.Data, v); err != nil {
+		return nil, doc, fmt.Errorf("decode %s: %w", key, err)
+	}
+	return v, doc, nil
 }
 
 // change is edit for a function that must exist.

@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
@@ -122,25 +121,42 @@ func (s *Service) keep(ctx context.Context, data []byte) (code, error) {
 		return code{}, fmt.Errorf("open blobs: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	c := code{SHA256: base64.StdEncoding.EncodeToString(sum[:]), Size: int64(len(data)), Blob: "lambda/" + hex.EncodeToString(sum[:])}
+	// Every upload is a blob of its own, so that a function can delete its code without asking who else has the same.
+	c := code{SHA256: base64.StdEncoding.EncodeToString(sum[:]), Size: int64(len(data)), Blob: "lambda/code/" + uuid()}
 	if _, err := blobs.Put(ctx, c.Blob, bytes.NewReader(data)); err != nil {
 		return code{}, fmt.Errorf("store code: %w", err)
 	}
 	return c, nil
 }
 
-// unpacked returns the folder that holds the code, unpacking it the first time on this machine.
+// discard deletes code that no version has any more. Processes run from their unpacked folders.
+func (s *Service) discard(ctx context.Context, blob string) {
+	if blob == "" {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	blobs, err := s.cfg.Stores.Blobs(ctx)
+	if err == nil {
+		err = blobs.Delete(ctx, blob)
+	}
+	if err != nil {
+		s.cfg.Log.Warn("code that nobody needs could not be deleted", "blob", blob, "err", err)
+	}
+}
+
+// unpacked returns the folder that holds the code, unpacking it the first time on this machine. Functions with the same code share it.
 func (s *Service) unpacked(ctx context.Context, c code) (string, error) {
 	if c.Dir != "" {
 		return c.Dir, nil
 	}
-	dir := filepath.Join(s.cfg.CodeDir, filepath.Base(c.Blob))
+	return s.unpackAll(ctx, sum256Hex([]byte(c.SHA256)), c)
+}
+
+// unpackAll returns the folder of this name that holds all of codes, unpacked over each other.
+func (s *Service) unpackAll(ctx context.Context, name string, codes ...code) (string, error) {
+	dir := filepath.Join(s.cfg.CodeDir, name)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
-	}
-	data, err := s.readBlob(ctx, c.Blob)
-	if err != nil {
-		return "", err
 	}
 	if err := os.MkdirAll(s.cfg.CodeDir, 0o755); err != nil {
 		return "", fmt.Errorf("make code folder: %w", err)
@@ -150,7 +166,16 @@ func (s *Service) unpacked(ctx context.Context, c code) (string, error) {
 		return "", fmt.Errorf("make code folder: %w", err)
 	}
 	defer os.RemoveAll(tmp)
-	if err := unzip(data, tmp); err != nil {
+	for _, c := range codes {
+		data, err := s.readBlob(ctx, c.Blob)
+		if err != nil {
+			return "", err
+		}
+		if err := unzip(data, tmp); err != nil {
+			return "", fmt.Errorf("unpack code: %w", err)
+		}
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
 		return "", fmt.Errorf("unpack code: %w", err)
 	}
 	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -176,73 +201,4 @@ func (s *Service) readBlob(ctx context.Context, key string) ([]byte, error) {
 		return nil, fmt.Errorf("read code: %w", err)
 	}
 	return data, nil
-}
-
-// unzip writes the files of a zip under dir, with their modes.
-func unzip(data []byte, dir string) error {
-	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	for _, f := range z.File {
-		if err := unzipOne(root, f); err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
-		}
-	}
-	return nil
-}
-
-func unzipOne(root *os.Root, f *zip.File) error {
-	if strings.HasSuffix(f.Name, "/") {
-		return root.MkdirAll(strings.TrimSuffix(f.Name, "/"), 0o755)
-	}
-	if parent := filepath.Dir(f.Name); parent != "." {
-		if err := root.MkdirAll(parent, 0o755); err != nil {
-			return err
-		}
-	}
-	r, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if f.Mode()&fs.ModeSymlink != 0 {
-		link, err := io.ReadAll(io.LimitReader(r, 4096))
-		if err != nil {
-			return err
-		}
-		return root.Symlink(string(link), f.Name)
-	}
-	mode := f.Mode().Perm()
-	if mode == 0 { // zips made without modes
-		mode = 0o644
-	}
-	out, err := root.OpenFile(f.Name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode|0o400)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, io.LimitReader(r, maxUnzipped))
-	return errors.Join(err, out.Close())
-}
-
-// zipOne makes a zip of one file, for inline code.
-func zipOne(name, text string) ([]byte, error) {
-	var buf bytes.Buffer
-	z := zip.NewWriter(&buf)
-	w, err := z.Create(name)
-	if err != nil {
-		return nil, fmt.Errorf("pack inline code: %w", err)
-	}
-	if _, err := io.WriteString(w, text); err != nil {
-		return nil, fmt.Errorf("pack inline code: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("pack inline code: %w", err)
-	}
-	return buf.Bytes(), nil
 }

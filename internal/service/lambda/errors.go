@@ -16,6 +16,18 @@ func errFunctionNotFound(arn string) error {
 	return failure("ResourceNotFoundException", 404, "Function not found: %s", arn)
 }
 
+func errAliasNotFound(arn string) error {
+	return failure("ResourceNotFoundException", 404, "Cannot find alias arn: %s", arn)
+}
+
+// errNoQualifier says that a function has no such version or alias.
+func errNoQualifier(fn *function, qualifier string) error {
+	if qualifier == latest || isVersion(qualifier) {
+		return errFunctionNotFound(fn.arn(qualifier))
+	}
+	return errAliasNotFound(fn.arn(qualifier))
+}
+
 func errNotFound(format string, args ...any) error {
 	return failure("ResourceNotFoundException", 404, format, args...)
 }
@@ -28,8 +40,9 @@ func errInvalid(format string, args ...any) error {
 	return failure("InvalidParameterValueException", 400, format, args...)
 }
 
-func errRevision() error {
-	return failure("PreconditionFailedException", 412, "The RevisionId provided does not match the latest RevisionId. Call the GetFunction or the GetAlias API to retrieve the latest Revision Id")
+// errRevision says that somebody else was faster; get is the operation that tells the newest revision.
+func errRevision(get string) error {
+	return failure("PreconditionFailedException", 412, "The Revision Id provided does not match the latest Revision Id. Call the %s API to retrieve the latest Revision Id", get)
 }
 
 func errThrottled(reason string) error {

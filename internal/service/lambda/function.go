@@ -24,6 +24,8 @@ type function struct {
 	Policies    map[string]resourcePolicy `json:"policies,omitempty"` // by qualifier, "" for none
 	Reserved    *int64                    `json:"reservedConcurrency,omitempty"`
 	Async       map[string]asyncConfig    `json:"async,omitempty"` // by qualifier, "$LATEST" for none
+	Provisioned map[string]provisioned    `json:"provisioned,omitempty"` // by qualifier
+	Recursion   string                    `json:"recursion,omitempty"`
 	Tags        map[string]string         `json:"tags,omitempty"`
 }
 
@@ -51,6 +53,10 @@ type configuration struct {
 	SnapStart    string                    `json:"snapStart,omitempty"`
 	VPC          *shape.VpcConfig          `json:"vpc,omitempty"` // kept, without effect
 	FileSystems  []*shape.FileSystemConfig `json:"fileSystems,omitempty"`
+	Layers       []layerContent            `json:"layers,omitempty"`
+
+	Content string `json:"content,omitempty"` // of a published version: what $LATEST was then (see contentOf)
+	Token   string `json:"token,omitempty"`   // of a published version: the step of CloudFormation that made it
 }
 
 // An alias is a name for a version, or for two that share the calls.
@@ -110,6 +116,47 @@ func (f *function) versions() []string {
 	return names
 }
 
+// blobs returns the blobs of the function's code. Those of layers belong to the layers.
+func (f *function) blobs() map[string]bool {
+	all := map[string]bool{}
+	if f == nil {
+		return all
+	}
+	all[f.Latest.Code.Blob] = true
+	for _, c := range f.Versions {
+		all[c.Code.Blob] = true
+	}
+	delete(all, "")
+	return all
+}
+
+// forget removes what belongs to a version or an alias.
+func (f *function) forget(qualifier string) {
+	delete(f.Versions, qualifier)
+	delete(f.Aliases, qualifier)
+	delete(f.Policies, qualifier)
+	delete(f.Async, qualifier)
+	delete(f.Provisioned, qualifier)
+}
+
+// revision returns the revision of what a qualifier means, and a function that gives it a new one.
+func (f *function) revision(qualifier string) (id string, renew func()) {
+	if a, ok := f.Aliases[qualifier]; ok {
+		return a.RevisionID, func() { a.RevisionID = uuid(); f.Aliases[qualifier] = a }
+	}
+	if c, ok := f.Versions[qualifier]; ok {
+		return c.RevisionID, func() { c.RevisionID = uuid(); f.Versions[qualifier] = c }
+	}
+	return f.Latest.RevisionID, func() { f.Latest.RevisionID = uuid() }
+}
+
+// listed is describe for lists. AWS: they leave out how far a version is.
+func (f *function) listed(c *configuration, qualifier string) *shape.FunctionConfiguration {
+	out := f.describe(c, qualifier)
+	out.State, out.LastUpdateStatus, out.RuntimeVersionConfig = nil, nil, nil
+	return out
+}
+
 // describe returns the answer of GetFunctionConfiguration. The qualifier is part of FunctionArn.
 func (f *function) describe(c *configuration, qualifier string) *shape.FunctionConfiguration {
 	out := &shape.FunctionConfiguration{
@@ -146,6 +193,9 @@ func (f *function) describe(c *configuration, qualifier string) *shape.FunctionC
 	}
 	if c.KMSKey != "" {
 		out.KMSKeyArn = new(c.KMSKey)
+	}
+	for _, l := range c.Layers {
+		out.Layers = append(out.Layers, &shape.Layer{Arn: new(l.ARN), CodeSize: new(l.Code.Size)})
 	}
 	if c.VPC != nil {
 		out.VpcConfig = &shape.VpcConfigResponse{SubnetIds: c.VPC.SubnetIds, SecurityGroupIds: c.VPC.SecurityGroupIds, Ipv6AllowedForDualStack: c.VPC.Ipv6AllowedForDualStack, VpcId: new("")}

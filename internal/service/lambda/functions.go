@@ -11,17 +11,22 @@ import (
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
 )
 
-// pageSize is the most that a list answers at once.
-const pageSize = 50
 
 func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionInput) (*shape.CreateFunctionOutput, error) {
 	t, err := parseTarget(ctx, in.FunctionName, nil)
 	if err != nil {
 		return nil, err
 	}
+	t = t.unqualified()
 	in.FunctionName = &t.name
 	config, err := newConfiguration(in)
 	if err != nil {
+		return nil, err
+	}
+	if config.Layers, err = s.resolveLayers(ctx, in.Layers); err != nil {
+		return nil, err
+	}
+	if err := checkTags(in.Tags); err != nil {
 		return nil, err
 	}
 	if s.catalog.get(t.key()) != nil { // before the code is stored for nothing
@@ -37,11 +42,12 @@ func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionIn
 		}
 		fn = &function{Account: t.account, Region: t.region, Name: t.name, Latest: config, Tags: in.Tags}
 		if deref(in.Publish) {
-			fn.publish("", time.Now())
+			fn.publish("", "", time.Now())
 		}
 		return fn, nil
 	})
 	if err != nil {
+		s.discard(ctx, config.Code.Blob)
 		return nil, err
 	}
 	s.prepare(ctx, fn)
@@ -53,24 +59,6 @@ func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionIn
 	out.State, out.StateReason, out.StateReasonCode = new("Pending"), new("The function is being created."), new("Creating")
 	out.LastUpdateStatus = nil
 	return out, nil
-}
-
-// prepare makes ready what the first call would have to wait for, and tells the log what will not work.
-func (s *Service) prepare(ctx context.Context, fn *function) {
-	if slices.Contains(retired, fn.Latest.Runtime) {
-		s.cfg.Log.Warn("the runtime is retired on AWS: a new function could not be made there", "function", fn.Name, "runtime", fn.Latest.Runtime)
-	}
-	e := s.catalog.get(fn.key())
-	if e == nil {
-		return // deleted meanwhile
-	}
-	spec, err := s.runner(ctx, e, &e.fn.Latest)
-	if err == nil {
-		err = s.cfg.Pool.Check(spec)
-	}
-	if err != nil && ctx.Err() == nil {
-		s.cfg.Log.Warn("the function cannot run on this machine", "function", fn.Name, "err", err)
-	}
 }
 
 func (s *Service) getFunction(ctx context.Context, in *shape.GetFunctionInput) (*shape.GetFunctionOutput, error) {
@@ -85,7 +73,9 @@ func (s *Service) getFunction(ctx context.Context, in *shape.GetFunctionInput) (
 	out := &shape.GetFunctionOutput{
 		Code:          &shape.FunctionCodeLocation{RepositoryType: new("S3"), Location: new(c.Code.location())},
 		Configuration: fn.describe(c, t.qualifier),
-		Tags:          fn.Tags,
+	}
+	if len(fn.Tags) > 0 {
+		out.Tags = fn.Tags
 	}
 	if fn.Reserved != nil {
 		out.Concurrency = &shape.Concurrency{ReservedConcurrentExecutions: fn.Reserved}
@@ -135,39 +125,31 @@ func (f *function) configurationOf(qualifier string) *configuration {
 }
 
 func (s *Service) listFunctions(ctx context.Context, in *shape.ListFunctionsInput) (*shape.ListFunctionsOutput, error) {
-	caller := awsapi.CallerOf(ctx)
-	all := s.catalog.list(functionKey(caller.Account, caller.Region, ""))
-	slices.SortFunc(all, func(a, b *function) int { return strings.Compare(a.Name, b.Name) })
-	var list []*shape.FunctionConfiguration
+	all, err := s.owned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []item[*shape.FunctionConfiguration]
 	for _, fn := range all {
-		list = append(list, fn.describe(&fn.Latest, ""))
 		if deref(in.FunctionVersion) == "ALL" {
-			for _, v := range fn.versions() {
-				list = append(list, fn.describe(fn.version(v), v))
-			}
+			list = append(list, fn.listVersions()...)
+		} else {
+			list = append(list, item[*shape.FunctionConfiguration]{fn.Name, fn.listed(&fn.Latest, "")})
 		}
 	}
 	page, next, err := paginate(list, in.Marker, in.MaxItems)
 	return &shape.ListFunctionsOutput{Functions: page, NextMarker: next}, err
 }
 
-// paginate cuts a page out of all. The marker is the number of items before it.
-func paginate[T any](all []T, marker *string, maxItems *int64) (page []T, next *string, err error) {
-	from := 0
-	if m := deref(marker); m != "" {
-		if _, err := fmt.Sscanf(m, "%d", &from); err != nil || from < 0 || from > len(all) {
-			return nil, nil, errInvalid("Invalid Marker")
-		}
+// owned returns the functions of the caller's account and region, by name.
+func (s *Service) owned(ctx context.Context) ([]*function, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
 	}
-	size := pageSize
-	if n := deref(maxItems); n > 0 && n < pageSize {
-		size = int(n)
-	}
-	to := min(from+size, len(all))
-	if to < len(all) {
-		next = new(fmt.Sprint(to))
-	}
-	return append([]T{}, all[from:to]...), next, nil
+	caller := awsapi.CallerOf(ctx)
+	all := s.catalog.list(functionKey(caller.Account, caller.Region, ""))
+	slices.SortFunc(all, func(a, b *function) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
 }
 
 func (s *Service) updateFunctionCode(ctx context.Context, in *shape.UpdateFunctionCodeInput) (*shape.UpdateFunctionCodeOutput, error) {
@@ -175,23 +157,36 @@ func (s *Service) updateFunctionCode(ctx context.Context, in *shape.UpdateFuncti
 	if err != nil {
 		return nil, err
 	}
+	t = t.unqualified()
 	if _, err := s.lookup(ctx, t); err != nil {
 		return nil, err
+	}
+	if in.ImageUri != nil {
+		return nil, errInvalid("Please don't provide ImageUri when updating a function with packageType Zip.")
 	}
 	newCode, err := s.takeCode(ctx, &shape.FunctionCode{ZipFile: in.ZipFile, S3Bucket: in.S3Bucket, S3Key: in.S3Key, S3ObjectVersion: in.S3ObjectVersion, ImageUri: in.ImageUri})
 	if err != nil {
 		return nil, err
 	}
-	return s.update(ctx, t, in.RevisionId, deref(in.Publish), func(c *configuration) error {
+	var kept code
+	out, err := s.update(ctx, t, in.RevisionId, deref(in.Publish), func(c *configuration) error {
 		if len(in.Architectures) > 0 {
 			c.Architecture = in.Architectures[0]
 		}
-		c.Code = newCode
+		if c.Code.SHA256 != newCode.SHA256 || newCode.Dir != "" {
+			c.Code = newCode
+		}
+		kept = c.Code
 		if deref(in.DryRun) {
+			kept = code{}
 			return errUnchanged
 		}
 		return nil
 	})
+	if err != nil || kept.Blob != newCode.Blob {
+		s.discard(ctx, newCode.Blob)
+	}
+	return out, err
 }
 
 func (s *Service) updateFunctionConfiguration(ctx context.Context, in *shape.UpdateFunctionConfigurationInput) (*shape.UpdateFunctionConfigurationOutput, error) {
@@ -199,10 +194,15 @@ func (s *Service) updateFunctionConfiguration(ctx context.Context, in *shape.Upd
 	if err != nil {
 		return nil, err
 	}
-	if len(in.Layers) > 0 {
-		return nil, errUnsupported("Layers")
+	t = t.unqualified()
+	layers, err := s.resolveLayers(ctx, in.Layers)
+	if err != nil {
+		return nil, err
 	}
 	return s.update(ctx, t, in.RevisionId, false, func(c *configuration) error {
+		if in.Layers != nil {
+			c.Layers = layers
+		}
 		return c.apply(change{
 			Runtime: in.Runtime, Handler: in.Handler, Role: in.Role, Description: in.Description, Timeout: in.Timeout, MemorySize: in.MemorySize,
 			Environment: in.Environment, Ephemeral: in.EphemeralStorage, Tracing: in.TracingConfig, DeadLetter: in.DeadLetterConfig, KMSKey: in.KMSKeyArn,
@@ -216,14 +216,14 @@ func (s *Service) update(ctx context.Context, t target, revision *string, publis
 	published := ""
 	fn, err := s.change(ctx, t, func(fn *function) error {
 		if revision != nil && *revision != fn.Latest.RevisionID {
-			return errRevision()
+			return errRevision("GetFunction/GetAlias")
 		}
 		if err := f(&fn.Latest); err != nil {
 			return err
 		}
 		fn.Latest.touch(time.Now(), true)
 		if publish {
-			published = fn.publish("", time.Now())
+			published = fn.publish("", "", time.Now())
 		}
 		return nil
 	})
@@ -244,7 +244,7 @@ func (s *Service) deleteFunction(ctx context.Context, in *shape.DeleteFunctionIn
 	_, err = s.edit(ctx, t, func(fn *function) (*function, error) {
 		switch {
 		case fn == nil:
-			return nil, errFunctionNotFound(t.arn())
+			return nil, errFunctionNotFound(t.unqualified().arn())
 		case t.qualifier == "":
 			return nil, nil
 		case t.qualifier == latest:
@@ -257,7 +257,10 @@ func (s *Service) deleteFunction(ctx context.Context, in *shape.DeleteFunctionIn
 				return nil, errConflict("Function version %s is referenced by alias %s and cannot be deleted", t.qualifier, name)
 			}
 		}
-		delete(fn.Versions, t.qualifier)
+		if fn.version(t.qualifier) == nil { // AWS: deleting a version that is gone is done
+			return nil, errUnchanged
+		}
+		fn.forget(t.qualifier)
 		return fn, nil
 	})
 	return &shape.DeleteFunctionOutput{}, err

@@ -2,29 +2,32 @@ package lambda
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/awsapi"
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
 )
 
 // publish makes an immutable version of $LATEST and returns its number; if nothing has changed since the newest version,
-// it returns that.
-func (f *function) publish(description string, now time.Time) string {
-	if newest := strconv.Itoa(f.LastVersion); f.Versions != nil {
-		if c, ok := f.Versions[newest]; ok && c.BuildID == f.Latest.BuildID {
-			return newest
-		}
+// it returns that. token says which step of CloudFormation asks, if one does.
+func (f *function) publish(description, token string, now time.Time) string {
+	content := f.Latest.contentOf()
+	newest := strconv.Itoa(f.LastVersion)
+	if c, ok := f.Versions[newest]; ok && c.Content == content {
+		return newest
 	}
 	f.LastVersion++
 	c := f.Latest
 	c.Version = strconv.Itoa(f.LastVersion)
 	c.RevisionID = uuid()
 	c.Modified = now.UTC().Truncate(time.Millisecond)
+	c.Content, c.Token = content, token
 	if description != "" {
 		c.Description = description
 	}
@@ -35,7 +38,24 @@ func (f *function) publish(description string, now time.Time) string {
 	return c.Version
 }
 
+// contentOf digests what makes one configuration differ from another.
+func (c *configuration) contentOf() string {
+	d := *c
+	d.Version, d.RevisionID, d.BuildID, d.Modified, d.Content, d.Token = "", "", "", time.Time{}, "", ""
+	d.Code.Blob = ""
+	data, err := json.Marshal(d)
+	if err != nil {
+		panic(fmt.Sprintf("lambda: encode configuration: %v", err)) // plain data only
+	}
+	return sum256Hex(data)
+}
+
 func (s *Service) publishVersion(ctx context.Context, in *shape.PublishVersionInput) (*shape.PublishVersionOutput, error) {
+	return s.publishFor(ctx, in, "")
+}
+
+// publishFor is publishVersion for a step of CloudFormation. AWS: there it is an error if nothing has changed.
+func (s *Service) publishFor(ctx context.Context, in *shape.PublishVersionInput, token string) (*shape.PublishVersionOutput, error) {
 	t, err := parseTarget(ctx, in.FunctionName, nil)
 	if err != nil {
 		return nil, err
@@ -43,14 +63,18 @@ func (s *Service) publishVersion(ctx context.Context, in *shape.PublishVersionIn
 	version := ""
 	fn, err := s.change(ctx, t, func(fn *function) error {
 		if in.RevisionId != nil && *in.RevisionId != fn.Latest.RevisionID {
-			return errRevision()
+			return errRevision("GetFunction/GetAlias")
 		}
 		if sum := deref(in.CodeSha256); sum != "" && sum != fn.Latest.Code.SHA256 {
 			return errInvalid("CodeSHA256 (%s) is different from current CodeSHA256 in $LATEST (%s). Please try again with the CodeSHA256 in $LATEST.", sum, fn.Latest.Code.SHA256)
 		}
 		before := fn.LastVersion
-		version = fn.publish(deref(in.Description), time.Now())
-		if fn.LastVersion == before {
+		version = fn.publish(deref(in.Description), token, time.Now())
+		switch {
+		case fn.LastVersion != before:
+		case token != "" && fn.Versions[version].Token != token:
+			return awsapi.Errorf("AlreadyExists", 400, "A version for this Lambda function exists ( %s ). Modify the function to create a new version.", version)
+		default:
 			return errUnchanged
 		}
 		return nil
@@ -70,15 +94,18 @@ func (s *Service) listVersionsByFunction(ctx context.Context, in *shape.ListVers
 	if err != nil {
 		return nil, err
 	}
-	list := []*shape.FunctionConfiguration{e.fn.describe(&e.fn.Latest, latest)}
-	for _, v := range e.fn.versions() {
-		list = append(list, e.fn.describe(e.fn.version(v), v))
-	}
-	page, next, err := paginate(list, in.Marker, in.MaxItems)
+	page, next, err := paginate(e.fn.listVersions(), in.Marker, in.MaxItems)
 	return &shape.ListVersionsByFunctionOutput{Versions: page, NextMarker: next}, err
 }
 
-var aliasForm = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+// listVersions returns $LATEST and all versions, oldest first.
+func (f *function) listVersions() []item[*shape.FunctionConfiguration] {
+	list := []item[*shape.FunctionConfiguration]{{f.Name, f.listed(&f.Latest, latest)}}
+	for _, v := range f.versions() {
+		list = append(list, item[*shape.FunctionConfiguration]{fmt.Sprintf("%s %019s", f.Name, v), f.listed(f.version(v), v)})
+	}
+	return list
+}
 
 func (s *Service) createAlias(ctx context.Context, in *shape.CreateAliasInput) (*shape.CreateAliasOutput, error) {
 	t, err := parseTarget(ctx, in.FunctionName, nil)
@@ -86,8 +113,12 @@ func (s *Service) createAlias(ctx context.Context, in *shape.CreateAliasInput) (
 		return nil, err
 	}
 	name := deref(in.Name)
-	if isVersion(name) || !aliasForm.MatchString(name) { // the model's own pattern looks ahead, which Go's do not
+	if isVersion(name) || !isWord(name) { // the model's own pattern looks ahead, which Go's do not
 		return nil, errConstraint(name, "name", `Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)`)
+	}
+	t = t.unqualified()
+	if e := s.catalog.get(t.key()); e == nil {
+		t.qualifier = deref(in.FunctionVersion) // AWS: names the version that it looked for
 	}
 	fn, err := s.change(ctx, t, func(fn *function) error {
 		if _, ok := fn.Aliases[name]; ok {
@@ -122,7 +153,7 @@ func (f *function) setAlias(name string, a alias) error {
 		case a.Version == latest:
 			return errInvalid("$LATEST is not supported for an alias pointing to more than 1 version")
 		case w < 0 || w > 1:
-			return errConstraint(w, "routingConfig.additionalVersionWeights", "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0]")
+			return errInvalid("Invalid weight %v of function version %s", w, v) // the model's constraints say so first
 		}
 	}
 	if f.Aliases == nil {
@@ -152,10 +183,10 @@ func (s *Service) updateAlias(ctx context.Context, in *shape.UpdateAliasInput) (
 	fn, err := s.change(ctx, t, func(fn *function) error {
 		a, ok := fn.Aliases[name]
 		if !ok {
-			return errAliasNotFound(fn, name)
+			return errAliasNotFound(fn.arn(name))
 		}
 		if in.RevisionId != nil && *in.RevisionId != a.RevisionID {
-			return errRevision()
+			return errRevision("GetFunction/GetAlias")
 		}
 		set(&a.Version, in.FunctionVersion)
 		set(&a.Description, in.Description)
@@ -171,10 +202,6 @@ func (s *Service) updateAlias(ctx context.Context, in *shape.UpdateAliasInput) (
 	return fn.describeAlias(name), nil
 }
 
-func errAliasNotFound(fn *function, name string) error {
-	return errNotFound("Cannot find alias arn: %s", fn.arn(name))
-}
-
 func (s *Service) getAlias(ctx context.Context, in *shape.GetAliasInput) (*shape.GetAliasOutput, error) {
 	t, err := parseTarget(ctx, in.FunctionName, nil)
 	if err != nil {
@@ -185,7 +212,7 @@ func (s *Service) getAlias(ctx context.Context, in *shape.GetAliasInput) (*shape
 		return nil, err
 	}
 	if _, ok := e.fn.Aliases[deref(in.Name)]; !ok {
-		return nil, errAliasNotFound(e.fn, deref(in.Name))
+		return nil, errAliasNotFound(e.fn.arn(deref(in.Name)))
 	}
 	return e.fn.describeAlias(*in.Name), nil
 }
@@ -199,13 +226,12 @@ func (s *Service) listAliases(ctx context.Context, in *shape.ListAliasesInput) (
 	if err != nil {
 		return nil, err
 	}
-	var list []*shape.AliasConfiguration
-	for name, a := range e.fn.Aliases {
-		if v := deref(in.FunctionVersion); v == "" || v == a.Version {
-			list = append(list, e.fn.describeAlias(name))
+	var list []item[*shape.AliasConfiguration]
+	for _, name := range slices.Sorted(maps.Keys(e.fn.Aliases)) {
+		if v := deref(in.FunctionVersion); v == "" || v == e.fn.Aliases[name].Version {
+			list = append(list, item[*shape.AliasConfiguration]{name, e.fn.describeAlias(name)})
 		}
 	}
-	slices.SortFunc(list, func(a, b *shape.AliasConfiguration) int { return strings.Compare(*a.Name, *b.Name) })
 	page, next, err := paginate(list, in.Marker, in.MaxItems)
 	return &shape.ListAliasesOutput{Aliases: page, NextMarker: next}, err
 }
@@ -219,8 +245,7 @@ func (s *Service) deleteAlias(ctx context.Context, in *shape.DeleteAliasInput) (
 		if _, ok := fn.Aliases[deref(in.Name)]; !ok {
 			return errUnchanged
 		}
-		delete(fn.Aliases, *in.Name)
-		delete(fn.Policies, *in.Name)
+		fn.forget(*in.Name)
 		return nil
 	})
 	return &shape.DeleteAliasOutput{}, err

@@ -48,6 +48,7 @@ type environment struct {
 	close   func()        // ends what speaks with the process
 
 	initTook time.Duration // until ready; zero once it has been reported
+	second   bool          // the first attempt to start took too long
 	late     time.Duration // of the first request's time, used by a second attempt to start
 	idleFrom time.Time     // guarded by pool.mu
 
@@ -110,9 +111,7 @@ func (e *environment) begin(c *call) {
 	c.result = func() Result {
 		return Result{RequestID: c.id, LogStream: e.log.name, InitDuration: initTook}
 	}
-	if c.in.Tail {
-		e.log.keepTail(true)
-	}
+	e.log.keepTail(c.in.Tail)
 	e.log.start(c.started, c.id, e.spec.version())
 
 	e.mu.Lock()

@@ -34,6 +34,7 @@ type grant struct {
 	init   time.Duration
 	exit   string
 	ended  bool
+	ran    bool // there was a process
 }
 
 func newCall(spec *Spec, in *Invocation) *call {
@@ -259,7 +260,9 @@ func (p *Pool) startQueued() {
 // started is called with the outcome of a start.
 func (p *Pool) started(g *group, got grant) {
 	p.mu.Lock()
-	p.starts--
+	if !got.ran {
+		p.starts--
+	}
 	g.starting--
 	g.prepare = max(0, g.prepare-1)
 	if got.env == nil {
@@ -289,9 +292,6 @@ func (p *Pool) refuse(spec *Spec, c *call, g grant) Result {
 		o = timedOut(c.id, spec.timeout())
 	}
 	l := g.log
-	if c.in.Tail {
-		l.keepTail(true)
-	}
 	now := time.Now()
 	l.start(now, c.id, spec.version())
 	if g.err != nil {
@@ -303,8 +303,8 @@ func (p *Pool) refuse(spec *Spec, c *call, g grant) Result {
 	rep := report{id: c.id, took: g.init, memoryMB: spec.memoryMB(), status: o.status, errorType: o.errorType}
 	l.end(now, rep)
 	r := Result{RequestID: c.id, Payload: o.payload, FunctionError: "Unhandled", LogStream: l.name, Duration: g.init}
-	if c.in.Tail {
-		r.LogTail = l.keepTail(false)
+	if tail := l.keepTail(false); c.in.Tail {
+		r.LogTail = tail // with what was logged before it failed
 	}
 	return r
 }

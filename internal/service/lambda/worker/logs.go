@@ -44,6 +44,7 @@ func newLogStream(s *Spec) *logStream {
 		sink:  s.Logs,
 		ctx:   awsapi.WithCaller(context.Background(), awsapi.Caller{Account: s.Account, Region: s.Region, Service: "lambda.amazonaws.com", Admin: true}),
 		group: s.logGroup(), name: time.Now().UTC().Format("2006/01/02") + "/[" + s.version() + "]" + hex.EncodeToString(id[:]),
+		keep: true, // until the first request, in case that there will be none
 		json: s.LogFormat == "JSON", system: s.LogFormat != "JSON" || s.SystemLevel != "WARN",
 	}
 }

@@ -38,8 +38,8 @@ type Pool struct {
 	mu      sync.Mutex // guards what follows
 	groups  map[string]*group
 	live    map[*environment]struct{} // processes that have been started and not ended
-	starts  int                       // processes being started
-	first   int                       // of these, those in their first moments
+	starts  int                       // processes that will be in live in a moment
+	first   int                       // processes in their first moments
 	queue   []*group                  // starts that wait for others to get past their first moments
 	stopped bool
 	warned  map[string]bool
@@ -124,7 +124,7 @@ func (p *Pool) Run(ctx context.Context) error {
 // is ErrSaturated, ErrStopped or ctx's. When ctx ends, the function goes on to its own end, as on AWS.
 func (p *Pool) Invoke(ctx context.Context, spec *Spec, in Invocation) (Result, error) {
 	c := newCall(spec, &in)
-	for range 3 {
+	for range 10 { // a process may end before it has seen the request
 		g, err := p.take(ctx, spec)
 		if err != nil {
 			return Result{}, err

@@ -19,11 +19,12 @@ const (
 )
 
 // startEnvironment starts a process and waits until it asks for work.
-func (p *Pool) startEnvironment(spec *Spec, g *group) grant {
-	e, err := p.spawn(spec, g, p.initLimit)
+func (p *Pool) startEnvironment(spec *Spec, g *group) (got grant) {
+	e, err := p.spawn(spec, g, p.initLimit, false)
+	defer func(first *environment) { got.ran = first.process != nil }(e)
 	if errors.Is(err, errInitTime) {
 		e.log.initReport(time.Now(), p.initLimit, "timeout", "")
-		e, err = p.spawn(spec, g, spec.timeout())
+		e, err = p.spawn(spec, g, spec.timeout(), true)
 		if errors.Is(err, errInitTime) {
 			return grant{log: e.log, init: spec.timeout()}
 		}
@@ -57,9 +58,9 @@ func (p *Pool) startEnvironment(spec *Spec, g *group) grant {
 }
 
 // spawn starts a process and waits for the end of its initialization, which may be a failure. The error is errInitTime if
-// that takes longer than limit; the process is gone then.
-func (p *Pool) spawn(spec *Spec, g *group, limit time.Duration) (*environment, error) {
-	e := &environment{pool: p, group: g, spec: spec, log: newLogStream(spec), ready: make(chan struct{}), gone: make(chan struct{})}
+// that takes longer than limit; the process is gone then. It may be the second attempt.
+func (p *Pool) spawn(spec *Spec, g *group, limit time.Duration, second bool) (*environment, error) {
+	e := &environment{pool: p, second: second, group: g, spec: spec, log: newLogStream(spec), ready: make(chan struct{}), gone: make(chan struct{})}
 	var err error
 	if e.launch, err = p.opts.Runtimes.Launch(spec.function()); err != nil {
 		return e, err
@@ -146,6 +147,9 @@ func (e *environment) start(cred Credentials) error {
 	e.out = &output{file: got.out, log: e.log}
 	p.mu.Lock()
 	p.live[e] = struct{}{}
+	if !e.second {
+		p.starts--
+	}
 	stopped := p.stopped
 	p.mu.Unlock()
 	p.wg.Go(e.out.run)

@@ -69,7 +69,24 @@ exports.error = (title, formatted) => {
   line(JSON.stringify({ timestamp: new Date().toISOString(), level: 'ERROR', requestId: id, message: { ...rest, stackTrace: stack } }));
 };
 
+// blocking lets writes to a stream wait for us to read, as on AWS: what a function has written is out when it answers.
+function blocking(name) {
+  const d = Object.getOwnPropertyDescriptor(process, name);
+  if (!d || !d.get || !d.configurable) return;
+  Object.defineProperty(process, name, {
+    ...d,
+    get() { // not before it is used: making the stream takes time
+      const stream = d.get.call(process);
+      if (stream && stream._handle && stream._handle.setBlocking) stream._handle.setBlocking(true);
+      Object.defineProperty(process, name, d);
+      return stream;
+    },
+  });
+}
+
 exports.patch = () => {
+  blocking('stdout');
+  blocking('stderr');
   console.log = (...a) => write('INFO', a);
   console.info = (...a) => write('INFO', a);
   console.debug = (...a) => write('DEBUG', a);

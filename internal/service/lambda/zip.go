@@ -1,0 +1,67 @@
+package lambda
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// unzip writes the files of a zip under dir, with their modes.
+func unzip(data []byte, dir string) error {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range z.File {
+		if err := unzipOne(root, f); err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+func unzipOne(root *os.Root, f *zip.File) error {
+	if strings.HasSuffix(f.Name, "/") {
+		return root.MkdirAll(strings.TrimSuffix(f.Name, "/"), 0o755)
+	}
+	if parent := filepath.Dir(f.Name); parent != "." {
+		if err := root.MkdirAll(parent, 0o755); err != nil {
+			return err
+		}
+	}
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := root.Remove(f.Name); err != nil && !errors.Is(err, fs.ErrNotExist) { // a later layer replaces what was there
+		return err
+	}
+	if f.Mode()&fs.ModeSymlink != 0 {
+		link, err := io.ReadAll(io.LimitReader(r, 4096))
+		if err != nil {
+			return err
+		}
+		return root.Symlink(string(link), f.Name)
+	}
+	mode := f.Mode().Perm()
+	if mode == 0 { // zips made without modes
+		mode = 0o644
+	}
+	out, err := root.OpenFile(f.Name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode|0o400)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, io.LimitReader(r, maxUnzipped))
+	return errors.Join(err, out.Close())
+}
