@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -14,6 +15,7 @@ import (
 type DeployInput struct {
 	StackName  string
 	Template   []byte
+	Document   *template.Document // instead of Template: as template.Rewrite leaves it, so that errors have the places of the file
 	Parameters map[string]string
 	Tags       map[string]string
 	// Capabilities are not asked for: whoever calls Deploy owns the process.
@@ -86,7 +88,7 @@ func (s *Service) Deploy(ctx context.Context, in DeployInput) (Stack, error) {
 	for _, k := range sortedNames(in.Tags) {
 		set.Tags = append(set.Tags, tag{k, in.Tags[k]})
 	}
-	p, err := s.prepare(ctx, &request{Text: in.Template, Given: in.Parameters, Settings: set, Trusted: true, StackName: st.Name, StackID: st.ID})
+	p, err := s.prepare(ctx, &request{Text: in.Template, Document: in.Document, Given: in.Parameters, Settings: set, Trusted: true, StackName: st.Name, StackID: st.ID})
 	if err != nil {
 		return Stack{}, err
 	}

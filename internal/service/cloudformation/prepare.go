@@ -24,15 +24,13 @@ const (
 
 // A request is what all operations that deploy a template are given.
 type request struct {
-	Text       []byte
-	Given      map[string]string // values of parameters
-	Settings   settings          // all but Template, Description and Parameters
-	AnyTags    bool
-	AnyNotify  bool
-	Trusted    bool // capabilities need not be given
-	StackName  string
-	StackID    string
-	PrevParams []parameterValue
+	Text      []byte
+	Document  *template.Document // instead of Text
+	Given     map[string]string  // values of parameters
+	Settings  settings           // all but Template, Description and Parameters
+	Trusted   bool               // capabilities need not be given
+	StackName string
+	StackID   string
 }
 
 // A prepared is a template whose macros are expanded and which has been checked, with its parameters.
@@ -45,8 +43,11 @@ type prepared struct {
 
 // prepare checks a template and its parameters, without anything being known of resources. Its errors are what callers see.
 func (s *Service) prepare(ctx context.Context, req *request) (*prepared, error) {
-	doc, err := template.Parse(req.Text)
-	if err != nil {
+	doc, text := req.Document, req.Text
+	var err error
+	if doc != nil {
+		text = doc.JSON()
+	} else if doc, err = template.Parse(text); err != nil {
 		return nil, err
 	}
 	transforms, err := template.Transforms(doc)
@@ -80,7 +81,7 @@ func (s *Service) prepare(ctx context.Context, req *request) (*prepared, error) 
 		return nil, err
 	}
 	p.settings.Description = p.template.Description
-	p.text = templateText{Original: string(req.Text), Processed: encode(processed.Root)}
+	p.text = templateText{Original: string(text), Processed: encode(processed.Root)}
 	if err := s.checkTypes(p.template); err != nil {
 		return nil, err
 	}

@@ -31,8 +31,9 @@ type Parameters interface {
 
 // Functions calls the functions behind custom resources.
 type Functions interface {
-	// Invoke hands the event to the function of this ARN and returns when the function has taken it.
-	Invoke(ctx context.Context, functionARN string, event []byte) error
+	// InvokeFrom hands the event to the function of this ARN, as principal, and returns its result. functionError says that the result
+	// is an error that the function raised.
+	InvokeFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) (result []byte, functionError bool, err error)
 }
 
 // Options are the parts of CloudFormation that other services bring. Any may be nil.
@@ -54,8 +55,6 @@ type Service struct {
 	options Options
 	types   map[string]resource.Type
 
-	custom answers
-
 	mu    sync.Mutex // guards what follows
 	store store.Store
 	queue bus.Queue
@@ -67,7 +66,7 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger, types []resource.Type
 	for _, t := range types {
 		s.types[t.Name()] = t
 	}
-	s.types[nestedStack] = &nested{s}
+	s.types[nestedStack] = (&nested{s}).typ()
 	return s
 }
 

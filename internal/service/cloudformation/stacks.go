@@ -50,6 +50,9 @@ func (s *Service) begin(ctx context.Context, st *stack, op *operation, status, r
 	if _, err := s.docs().Apply(ctx, writes...); err != nil {
 		return fmt.Errorf("begin to %s stack %s: %w", op.Kind, st.Name, err)
 	}
+	if st.ParentID != "" {
+		return nil // the operation on its parent works it off
+	}
 	return s.send(ctx, st)
 }
 

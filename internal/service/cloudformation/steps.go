@@ -86,7 +86,7 @@ func (r *run) applyOne(ctx context.Context, id string) error {
 	switch {
 	case len(changed) == 0:
 		return step.keep(cur)
-	case slices.ContainsFunc(changed, func(p string) bool { return slices.Contains(r.s.types[cur.Type].CreateOnly(), p) }):
+	case slices.ContainsFunc(changed, func(p string) bool { return slices.Contains(r.s.typeOf(cur.Type).CreateOnly(), p) }):
 		return step.create(ctx, nil, "Requested update requires the creation of a new physical resource; hence creating one.")
 	}
 	return step.update(ctx, cur)
