@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -229,13 +228,4 @@ func unescape(s string) string {
 		return u
 	}
 	return s
-}
-
-// get returns the last value of a field, for names that count with or without their case.
-func (f fields) get(name string, same func(a, b string) bool) string {
-	i := slices.IndexFunc(f, func(field field) bool { return same(field.name, name) })
-	if i < 0 {
-		return ""
-	}
-	return f[i].values[len(f[i].values)-1]
 }

@@ -237,9 +237,10 @@ func walk(v any, path json.Path) (any, bool) {
 // FuzzQuoted asserts that any bytes become a JSON string, and that text reads back as it was.
 func FuzzQuoted(f *testing.F) {
 	f.Add("a\"\\\u00e9\x80\x1f")
+	f.Add("000000000000\x8d000000")
 	f.Fuzz(func(t *testing.T, s string) {
 		quoted := json.AppendQuoted(nil, s)
-		if !json.Valid(quoted) {
+		if !json.Valid(quoted) || !utf8.Valid(quoted) {
 			t.Fatalf("AppendQuoted(%q) = %s is no JSON", s, quoted)
 		}
 		if utf8.ValidString(s) {
