@@ -1,12 +1,16 @@
 package gateway_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/gateway"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
+	"github.com/sallyport/sallyport/internal/store"
 )
 
 const forbiddenBody = `{"message":"Forbidden"}`
@@ -101,6 +105,36 @@ func TestDisabledOnlyWhenDeployed_DP014(t *testing.T) {
 	w.eventually(func() bool { _, resp := n.upgrade("/prod"); return resp.StatusCode == 403 }, "endpoint is still enabled")
 	if resp, body := n.call("GET", "/prod/@connections/XB4qEefu52ECKcw=", "", "AKIAALL"); resp.StatusCode != 403 || body != forbiddenBody {
 		t.Errorf("@connections on a disabled endpoint: %d %s", resp.StatusCode, body)
+	}
+}
+
+// lateStores is a store whose watch begins when the test says so.
+type lateStores struct {
+	store.Stores
+	begin chan struct{}
+}
+
+func (l lateStores) Open(ctx context.Context, name string) (store.Store, error) {
+	<-l.begin
+	return l.Stores.Open(ctx, name)
+}
+
+func TestStartWaitsForStages(t *testing.T) {
+	w := newWorld(t)
+	w.deploy()
+	w.late = true
+	begin := make(chan struct{})
+	n := w.node(func(c *gateway.Config, _ *loop.Config) { c.Stores = lateStores{c.Stores, begin} })
+	status := make(chan int)
+	go func() { _, resp := n.upgrade("/prod"); status <- resp.StatusCode }()
+	go func() {
+		resp, _ := n.call("GET", "/prod/@connections/XB4qEefu52ECKcw=", "", "AKIAALL")
+		status <- resp.StatusCode
+	}()
+	w.eventually(func() bool { return n.sockets.Stats().Pending == 1 && n.sockets.Stats().HTTP == 1 }, "no requests are pending")
+	close(begin)
+	if a, b := <-status, <-status; a+b != 101+410 {
+		t.Errorf("status %d and %d, want 101 and 410", a, b)
 	}
 }
 

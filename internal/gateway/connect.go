@@ -13,6 +13,21 @@ import (
 // Open implements loop.Handler: it takes an upgrade along its path: stage, authorisation, $connect, and then 101 or the status that
 // decided against it. The client waits meanwhile; a goroutine exists only if something has to be waited for.
 func (g *Gateway) Open(conn loop.Conn, h *loop.Handshake) {
+	select {
+	case <-g.served.ready:
+		g.open(conn, h)
+	default: // while the server starts nobody is told that there is no such stage
+		go func() {
+			select {
+			case <-g.served.ready:
+			case <-g.working.Done():
+			}
+			g.open(conn, h)
+		}()
+	}
+}
+
+func (g *Gateway) open(conn loop.Conn, h *loop.Handshake) {
 	u := &upgrade{g: g, conn: conn, h: h, id: conn.ID(), at: conn.ConnectedAt()}
 	u.request = g.requestID(u.at)
 	served, st, err := g.address(h.Host, h.Target)

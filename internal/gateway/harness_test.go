@@ -185,6 +185,7 @@ type world struct {
 	clock     *clock
 	records   *records
 	nodes     []*node
+	late      bool // nodes do not wait until they are ready
 }
 
 func newWorld(t *testing.T) *world {
@@ -256,7 +257,9 @@ func (w *world) node(options ...option) *node {
 		gatewayDone.Wait()
 	})
 	w.t.Cleanup(n.stop)
-	<-n.gateway.Ready()
+	if !w.late {
+		<-n.gateway.Ready()
+	}
 	w.nodes = append(w.nodes, n)
 	return n
 }

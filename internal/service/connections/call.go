@@ -32,6 +32,11 @@ func (c *call) serve() error {
 	if !ok {
 		return errForbidden
 	}
+	select {
+	case <-c.s.cfg.Stages.Ready():
+	case <-c.r.Context().Done():
+		return c.r.Context().Err()
+	}
 	if a.api == "" {
 		if a.api, ok = c.s.cfg.Stages.Owner(c.r.Context(), a.stage, a.connection); !ok {
 			return errForbidden

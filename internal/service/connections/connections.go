@@ -17,6 +17,9 @@ const MaxPayload = 128 << 10
 
 // Stages knows the stages that are served; *gateway.Gateway does.
 type Stages interface {
+	// Ready is closed when all stages that existed at the start are known.
+	Ready() <-chan struct{}
+
 	// Stage returns whose an API's stage is; ok is false if its default endpoint does not serve it.
 	Stage(api, stage string) (account, region string, ok bool)
 
