@@ -112,8 +112,12 @@ func (s *Service) rolePolicyResource() resource.Type {
 		return resource.Result{PhysicalID: p.PolicyName + "|" + p.RoleName}, s.putInline(ctx, role, p.RoleName, p.PolicyName, text)
 	}
 	return resource.New("AWS::IAM::RolePolicy", resource.Handlers[rolePolicyProperties]{
-		Create: func(ctx context.Context, _ resource.Request, p *rolePolicyProperties) (resource.Result, error) { return put(ctx, p) },
-		Update: func(ctx context.Context, _ resource.Request, p, _ *rolePolicyProperties) (resource.Result, error) { return put(ctx, p) },
+		Create: func(ctx context.Context, _ resource.Request, p *rolePolicyProperties) (resource.Result, error) {
+			return put(ctx, p)
+		},
+		Update: func(ctx context.Context, _ resource.Request, p, _ *rolePolicyProperties) (resource.Result, error) {
+			return put(ctx, p)
+		},
 		Delete: func(ctx context.Context, r resource.Request) error {
 			policyName, roleName, _ := strings.Cut(r.PhysicalID, "|")
 			return gone(s.deleteInline(ctx, role, roleName, policyName))
