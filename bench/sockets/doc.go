@@ -3,12 +3,12 @@
 //	go run ./bench/sockets idle              user memory per idle connection
 //	go run ./bench/sockets echo -ref PROGRAM CPU per echoed message, as a ratio
 //	go run ./bench/sockets hs -ref PROGRAM   CPU per handshake, as a ratio
-//	go run ./bench/sockets fanout            µs per connection of a push to all
+//	go run ./bench/sockets fanout -ref PROGRAM CPU per connection of a push to all
 //
 // The server and the client are processes of their own, on processor 0 and 1.
 // Compare CPU per message first: rates and latencies are the machine's as much
 // as ours. The reference is started as "PROGRAM PORT 1" and may also be named
-// by SALLYPORT_BENCH_REF; without it there are no ratios. Runs of server and
+// by SALLYPORT_BENCH_REF; on SIGUSR2 it pushes 64 bytes to all. Without it there are no ratios. Runs of server and
 // reference alternate, and the ratio is the median of the ratios of each pair.
 //
 // Linux only. It needs two processors and 20,000 descriptors for "idle".

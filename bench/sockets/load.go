@@ -211,19 +211,55 @@ func (l *loader) receive(i int) (done int, err error) {
 	return done, nil
 }
 
-// handshakes opens and resets connections, and prints what that costs the server.
+// handshakes opens and resets connections, inFlight at a time, and prints what
+// that costs the server.
 func (l *loader) handshakes() error {
-	cpu, begin, n := cpuOf(l.pid), time.Now(), 0
-	for time.Since(begin) < l.o.duration {
-		fd, err := l.connect()
-		if err != nil {
+	const inFlight = 128
+	for range inFlight {
+		if err := l.begin(); err != nil {
 			return err
 		}
-		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-		unix.Close(fd)
-		n++
 	}
-	return l.print(n, time.Since(begin), cpuOf(l.pid)-cpu)
+	cpu, start, done := cpuOf(l.pid), time.Now(), 0
+	events := make([]unix.EpollEvent, inFlight)
+	for time.Since(start) < l.o.duration {
+		n, err := unix.EpollWait(l.epoll, events, 1000)
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		for _, ev := range events[:max(n, 0)] {
+			fd := int(ev.Fd)
+			if ev.Events&unix.EPOLLOUT != 0 { // connected
+				if _, err := unix.Write(fd, upgrade); err != nil {
+					return err
+				}
+				unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: ev.Fd})
+				continue
+			}
+			if n, err := unix.Read(fd, l.buf); err != nil || !bytes.HasPrefix(l.buf[:max(n, 0)], []byte("HTTP/1.1 101")) {
+				return fmt.Errorf("not upgraded: %q %v", l.buf[:max(n, 0)], err)
+			}
+			unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // reset it
+			unix.Close(fd)
+			done++
+			if err := l.begin(); err != nil {
+				return err
+			}
+		}
+	}
+	return l.print(done, time.Since(start), cpuOf(l.pid)-cpu)
+}
+
+// begin starts to connect.
+func (l *loader) begin() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, &l.sa); err != nil && err != unix.EINPROGRESS {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLOUT, Fd: int32(fd)})
 }
 
 // holdTLS holds idle connections over TLS until it is killed.

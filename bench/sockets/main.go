@@ -21,6 +21,7 @@ type options struct {
 	window   int
 	attach   int
 	secure   bool
+	profile  string
 	duration time.Duration
 }
 
@@ -42,6 +43,7 @@ func main() {
 	f.IntVar(&o.window, "window", 1, "messages in flight per connection")
 	f.IntVar(&o.attach, "attach", 0, "idle: bytes that the server keeps per connection, as a gateway does")
 	f.BoolVar(&o.secure, "tls", false, "over TLS (idle only)")
+	f.StringVar(&o.profile, "profile", "", "file for the server's CPU profile")
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "measured time of a run")
 	f.Parse(os.Args[2:])
 	var err error
@@ -55,7 +57,8 @@ func main() {
 	case "echo", "hs":
 		err = compare(o)
 	case "fanout":
-		err = fanout(o)
+		o.size = 64 // as the reference does
+		err = compare(o)
 	default:
 		err = fmt.Errorf("no measurement is called %q", o.role)
 	}
@@ -104,7 +107,12 @@ func compare(o options) error {
 		var r [2]result
 		for i, ref := range servers {
 			var err error
-			if r[i], err = measure(o, ref); err != nil {
+			if o.role == "fanout" {
+				r[i], err = fanout(o, ref)
+			} else {
+				r[i], err = measure(o, ref)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -131,25 +139,17 @@ func measure(o options, ref string) (result, error) {
 	return srv.load(o)
 }
 
-func fanout(o options) error {
-	srv, err := startServer(o, "")
+// fanout measures a push to all of o.n connections that only listen.
+func fanout(o options, ref string) (result, error) {
+	srv, err := startServer(o, ref)
 	if err != nil {
-		return err
+		return result{}, err
 	}
 	defer srv.stop()
 	if _, err := srv.hold(o, o.n); err != nil {
-		return err
+		return result{}, err
 	}
-	var all []float64
-	for range o.runs {
-		us, err := srv.fanout()
-		if err != nil {
-			return err
-		}
-		all = append(all, us)
-	}
-	fmt.Printf("fanout n=%d size=%d: median %.2f µs per connection\n", o.n, o.size, median(all))
-	return nil
+	return srv.fanout(o)
 }
 
 func median(v []float64) float64 {

@@ -73,7 +73,7 @@ func startServer(o options, ref string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(self, "serve", "-addr", "127.0.0.1:0", fmt.Sprint("-attach=", o.attach), fmt.Sprint("-tls=", o.secure))
+	s.cmd = exec.Command(self, "serve", "-addr", "127.0.0.1:0", fmt.Sprint("-attach=", o.attach), fmt.Sprint("-tls=", o.secure), "-profile="+o.profile)
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s.cmd.Stderr = os.Stderr
 	s.in, _ = s.cmd.StdinPipe()
@@ -96,10 +96,16 @@ func (s *server) line() (string, error) {
 }
 
 func (s *server) stop() {
-	for _, c := range append(s.loads, s.cmd) {
+	for _, c := range s.loads {
 		c.Process.Kill()
 		c.Wait()
 	}
+	if s.in == nil { // the reference has nothing to finish
+		s.cmd.Process.Kill()
+	} else {
+		s.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	s.cmd.Wait()
 }
 
 // client starts a load process and returns its first line.
@@ -138,11 +144,13 @@ func (s *server) hold(o options, n int) (bytes int, err error) {
 	s.loads = append(s.loads, cmd)
 	holding[cmd] = n
 	time.Sleep(500 * time.Millisecond)
-	fmt.Fprintln(s.in, "gc")
-	if _, err := s.line(); err != nil {
-		return 0, err
+	if s.in != nil {
+		fmt.Fprintln(s.in, "gc")
+		if _, err := s.line(); err != nil {
+			return 0, err
+		}
+		time.Sleep(1500 * time.Millisecond)
 	}
-	time.Sleep(1500 * time.Millisecond)
 	return anonymous(s.cmd.Process.Pid)
 }
 
@@ -164,14 +172,23 @@ func (s *server) load(o options) (r result, err error) {
 	return r, json.Unmarshal(line, &r)
 }
 
-func (s *server) fanout() (float64, error) {
-	time.Sleep(time.Second)
-	fmt.Fprintln(s.in, "fanout 128")
-	line, err := s.line()
-	if err != nil {
-		return 0, err
+// fanout makes the server push to all its connections a few times.
+func (s *server) fanout(o options) (result, error) {
+	const times = 5
+	cpu, begin := cpuOf(s.cmd.Process.Pid), time.Now()
+	for range times {
+		if s.in == nil { // the reference pushes on a signal, and has finished when it is idle
+			s.cmd.Process.Signal(syscall.SIGUSR2)
+			time.Sleep(time.Second)
+			continue
+		}
+		fmt.Fprintln(s.in, "fanout", o.size)
+		if _, err := s.line(); err != nil {
+			return result{}, err
+		}
 	}
-	return strconv.ParseFloat(line, 64)
+	n := float64(times * o.n)
+	return result{Rate: n / time.Since(begin).Seconds(), CPU: (cpuOf(s.cmd.Process.Pid) - cpu) / n * 1e6}, nil
 }
 
 // anonymous returns the RssAnon of a process in bytes.

@@ -46,7 +46,8 @@ func (c Conn) ID() ID {
 
 // Accept answers the upgrade with 101. A subprotocol that is not empty is
 // passed on as Sec-WebSocket-Protocol; AWS does not check that the client
-// offered it. It returns ErrGone if the client has left meanwhile.
+// offered it. It returns ErrGone if the client has left meanwhile; Closed was or
+// will be called with Accepted false then, and with Accepted true after nil.
 func (c Conn) Accept(subprotocol string) error {
 	if strings.ContainsAny(subprotocol, "\r\n\x00") {
 		return fmt.Errorf("accept connection: subprotocol %q cannot be a header value", subprotocol)
@@ -65,12 +66,12 @@ func (c Conn) Accept(subprotocol string) error {
 	s.open.Add(1)
 	r.flags |= flAccepted
 	r.state.Store(stOpen) // from here the connection is found, before the client can know
-	err := s.emit(c.slot, r, appendSwitching(nil, x.accept[:], subprotocol), true, must)
+	_ = s.emit(c.slot, r, appendSwitching(nil, x.accept[:], subprotocol), true, must) // Closed follows if the client is gone
 	s.tidy(r)
 	if r.flags&(flHeld|flStream) != 0 {
 		s.nudge(c.slot, r)
 	}
-	return err
+	return nil
 }
 
 // Refuse answers the upgrade with an HTTP status and closes the connection;

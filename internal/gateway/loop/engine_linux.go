@@ -357,14 +357,13 @@ func (l *eventLoop) accept(i int) {
 			l.s.leave()
 			continue
 		}
-		ev := epollEvent(unix.EPOLLIN|unix.EPOLLRDHUP, slot, r.gen.Load())
-		err := unix.EpollCtl(to.epfd, unix.EPOLL_CTL_ADD, fd, &ev)
-		if err != nil {
+		errno = epollCtl(to.epfd, unix.EPOLL_CTL_ADD, int32(fd), unix.EPOLLIN|unix.EPOLLRDHUP, slot, r.gen.Load())
+		if errno != 0 {
 			r.state.Store(stFree) // nobody has seen it
 		}
 		r.mu.Unlock()
-		if err != nil {
-			l.s.log.Warn("watch connection", "err", err)
+		if errno != 0 {
+			l.s.log.Warn("watch connection", "err", errno)
 			unix.Close(fd)
 			l.s.free(slot, r)
 			l.s.leave()

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"syscall"
 	"unsafe"
@@ -26,6 +27,12 @@ func rawAccept(fd int) (int, syscall.Errno) {
 	return int(n), e
 }
 
+// rawClose cannot block, since no socket of ours lingers.
+func rawClose(fd int32) { syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+
+// rawFin ends our half of a connection.
+func rawFin(fd int32) { syscall.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0) }
+
 // rawEpollWait returns what is ready without waiting.
 func rawEpollWait(ep uintptr, events []unix.EpollEvent) int {
 	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, ep, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
@@ -46,16 +53,28 @@ func epollEvent(events, slot, gen uint32) unix.EpollEvent {
 	return unix.EpollEvent{Events: events, Fd: int32(slot), Pad: int32(gen)}
 }
 
+// epollCtl changes what a loop is told of a descriptor.
+func epollCtl(ep, op int, fd int32, events, slot, gen uint32) syscall.Errno {
+	ev := epollEvent(events, slot, gen)
+	_, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(ep), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	return e
+}
+
+// peerOf returns the address of the other end; unix.Getpeername makes a second
+// system call for it.
 func peerOf(fd int32) netip.AddrPort {
-	sa, err := unix.Getpeername(int(fd))
-	if err != nil {
+	var sa unix.RawSockaddrInet6 // the longer of the two
+	size := uint32(unsafe.Sizeof(sa))
+	_, _, e := syscall.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))
+	if e != 0 {
 		return netip.AddrPort{}
 	}
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&sa.Port))[:]) // in network order, in both
+	switch sa.Family {
+	case unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&sa)).Addr), port)
+	case unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port)
 	}
 	return netip.AddrPort{}
 }

@@ -67,6 +67,7 @@ type rig struct {
 	// What the handler does; set before the first connection.
 	onOpen    func(c Conn, h *Handshake)
 	onMessage func(c Conn, text []byte)
+	onClosed  func(c Conn, e Closure)
 	now       atomic.Int64 // a clock that stands still unless moved; zero: the real one
 }
 
@@ -99,7 +100,13 @@ func (g *rig) Message(c Conn, text []byte) {
 	c.Write(text)
 }
 
-func (g *rig) Closed(c Conn, e Closure) { g.closed <- ending{c, e} }
+func (g *rig) Closed(c Conn, e Closure) {
+	if g.onClosed != nil {
+		g.onClosed(c, e)
+		return
+	}
+	g.closed <- ending{c, e}
+}
 
 func serve(t *testing.T, tr transport, cfg Config, hooks ...func(*rig)) *rig {
 	t.Helper()

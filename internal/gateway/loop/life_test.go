@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -684,12 +685,19 @@ func TestManyConnections(t *testing.T) {
 // Everything at once from many goroutines: for the race detector, and for what is left behind.
 func TestTurmoil(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
+		var accepted, ended atomic.Int64
 		g := serve(t, tr, Config{Limits: Limits{Linger: 20 * time.Millisecond}}, func(g *rig) {
+			g.onClosed = func(c Conn, e Closure) {
+				if e.Accepted {
+					ended.Add(1)
+				}
+			}
 			g.onOpen = func(c Conn, h *Handshake) {
 				go func() { // as a gateway with a slow $connect
 					if h.Target == "/refuse" {
 						c.Refuse(401, nil, nil)
 					} else if c.Accept("") == nil {
+						accepted.Add(1)
 						c.Attach(h)
 						c.Write([]byte("welcome"))
 					}
@@ -752,6 +760,9 @@ func TestTurmoil(t *testing.T) {
 		eventually(t, "all is over", func() bool { return g.total.Load() == 0 })
 		if n := g.Stats(); n.Open != 0 || n.Pending != 0 {
 			t.Errorf("counts at the end: %+v", n)
+		}
+		if a, e := accepted.Load(), ended.Load(); a != e || a == 0 {
+			t.Errorf("%d connections were accepted, %d ended", a, e)
 		}
 		g.rares.mu.Lock()
 		defer g.rares.mu.Unlock()

@@ -9,29 +9,27 @@ import (
 // A queue is output that the kernel did not take. Its segments are messages,
 // or what was collected during one turn.
 type queue struct {
-	segs  []segment
+	segs  [][]byte
 	bytes int
 }
-
-type segment struct{ b []byte }
 
 func (q *queue) empty() bool { return len(q.segs) == 0 }
 
 func (q *queue) push(b []byte) {
-	q.segs = append(q.segs, segment{b})
+	q.segs = append(q.segs, b)
 	q.bytes += len(b)
 }
 
 // advance forgets the first n bytes.
 func (q *queue) advance(n int) {
 	q.bytes -= n
-	for n > 0 && n >= len(q.segs[0].b) {
-		n -= len(q.segs[0].b)
-		q.segs[0].b = nil
+	for n > 0 && n >= len(q.segs[0]) {
+		n -= len(q.segs[0])
+		q.segs[0] = nil
 		q.segs = q.segs[1:]
 	}
 	if n > 0 {
-		q.segs[0].b = q.segs[0].b[n:]
+		q.segs[0] = q.segs[0][n:]
 	}
 	if len(q.segs) == 0 {
 		q.segs = nil
@@ -123,6 +121,9 @@ func (s *Server) uncork(slot uint32, r *record) {
 
 // forward gives wire to the kernel, or into the queue.
 func (s *Server) forward(slot uint32, r *record, wire []byte, lasting bool, u urgency) error {
+	if len(wire) == 0 {
+		return nil
+	}
 	x := s.queueOf(r)
 	if x != nil && !x.queue.empty() {
 		if u != must && (len(x.queue.segs) >= s.lim.QueueMessages || x.queue.bytes+len(wire) > s.lim.QueueBytes) {

@@ -75,6 +75,7 @@ type Server struct {
 
 	total, open, pending, handed atomic.Int64 // connections: all, accepted, unanswered, given to HTTP
 	max, spare                   atomic.Int64 // how many fit; how many more may be told so
+	ran                          atomic.Bool  // Run was called
 
 	mu       sync.Mutex // guards what follows
 	handler  Handler
@@ -165,23 +166,11 @@ func (s *Server) setMax(want, files int) {
 // the listeners. Without listeners it serves what comes through ServeConn.
 // Run is called once.
 func (s *Server) Run(ctx context.Context, h Handler, listeners ...net.Listener) error {
-	s.mu.Lock()
-	if s.handler != nil || s.stopping {
-		s.mu.Unlock()
+	if !s.ran.CompareAndSwap(false, true) {
 		return errors.New("loop: Run is called once")
 	}
-	s.handler = h
-	s.binary, _ = h.(BinaryHandler)
-	s.mu.Unlock()
-	if s.lim.Binary && s.binary == nil {
-		return errors.New("loop: binary messages are allowed, but the handler does not take them")
-	}
-	files := liftFileLimit()
-	s.setMax(s.cfg.MaxConns, files)
-	s.log.Info("sockets ready", "connections", s.max.Load(), "descriptors", files)
-
 	stop := make(chan struct{})
-	if err := s.eng.start(listeners); err != nil {
+	if err := s.start(h, listeners); err != nil {
 		for _, l := range listeners {
 			l.Close()
 		}
@@ -197,6 +186,26 @@ func (s *Server) Run(ctx context.Context, h Handler, listeners ...net.Listener) 
 	case <-s.shutdown:
 	}
 	s.finish(stop)
+	return nil
+}
+
+func (s *Server) start(h Handler, listeners []net.Listener) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return errors.New("loop: the server was shut down before it ran")
+	}
+	s.handler = h
+	s.binary, _ = h.(BinaryHandler)
+	if s.lim.Binary && s.binary == nil {
+		return errors.New("loop: binary messages are allowed, but the handler does not take them")
+	}
+	files := liftFileLimit()
+	s.setMax(s.cfg.MaxConns, files)
+	if err := s.eng.start(listeners); err != nil {
+		return err
+	}
+	s.log.Info("sockets ready", "connections", s.max.Load(), "descriptors", files)
 	return nil
 }
 

@@ -355,7 +355,7 @@ func (st *stream) write() error {
 			}
 			return nil
 		}
-		b := q.segs[0].b
+		b := q.segs[0]
 		r.mu.Unlock()
 		if _, err := st.nc.Write(b); err != nil {
 			st.raw.Close() // the reading goroutine reports it; writing stays set

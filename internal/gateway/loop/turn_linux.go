@@ -205,7 +205,7 @@ func (l *eventLoop) flush(slot uint32, r *record) {
 	defer r.mu.Unlock()
 	x := l.s.queueOf(r)
 	for x != nil && !x.queue.empty() {
-		b := x.queue.segs[0].b
+		b := x.queue.segs[0]
 		n, err := l.e.write(r.fd, b)
 		if err != nil {
 			x.queue = queue{}
@@ -225,7 +225,7 @@ func (l *eventLoop) settle(slot uint32, r *record) {
 	x := l.s.queueOf(r)
 	if r.flags&(flFin|flFinSent) == flFin && (x == nil || x.queue.empty()) {
 		r.flags |= flFinSent
-		unix.Shutdown(int(r.fd), unix.SHUT_WR)
+		rawFin(r.fd)
 	}
 	l.e.rearm(slot, r)
 }
@@ -258,8 +258,7 @@ func (e *engine) rearm(slot uint32, r *record) {
 	if st == stPending {
 		events |= unix.EPOLLRDHUP
 	}
-	ev := epollEvent(events, slot, r.gen.Load())
-	unix.EpollCtl(e.loops[r.loop].epfd, unix.EPOLL_CTL_MOD, int(r.fd), &ev)
+	epollCtl(e.loops[r.loop].epfd, unix.EPOLL_CTL_MOD, r.fd, events, slot, r.gen.Load())
 }
 
 // close ends a connection: what there is to report is reported, then the
@@ -270,7 +269,7 @@ func (l *eventLoop) close(slot uint32, r *record) {
 	s.report(slot, r)
 	l.forget(r)
 	r.mu.Lock()
-	unix.Close(int(r.fd))
+	rawClose(r.fd)
 	r.fd = -1
 	r.mu.Unlock()
 	s.free(slot, r)
