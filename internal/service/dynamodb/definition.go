@@ -182,9 +182,11 @@ func (s *Service) defined(ctx context.Context, nameOrARN string) (*definition, *
 	if err != nil {
 		return nil, nil, err
 	}
-	t := sp.Table(name)
-	if t == nil {
+	t, err := sp.Find(ctx, name)
+	if errors.Is(err, engine.ErrNoTable) {
 		return nil, nil, errTableNotFound(name)
+	} else if err != nil {
+		return nil, nil, err
 	}
 	h := &handle{t.Schema(), t, sp}
 	d, err := definitionOf(h.Schema)

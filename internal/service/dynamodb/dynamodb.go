@@ -112,9 +112,11 @@ func (s *Service) table(ctx context.Context, nameOrARN string) (*handle, error) 
 	if err != nil {
 		return nil, err
 	}
-	t := sp.Table(name)
-	if t == nil {
+	t, err := sp.Find(ctx, name)
+	if errors.Is(err, engine.ErrNoTable) {
 		return nil, errNoResource()
+	} else if err != nil {
+		return nil, err
 	}
 	return &handle{t.Schema(), t, sp}, nil
 }

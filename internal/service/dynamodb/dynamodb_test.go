@@ -167,11 +167,15 @@ func TestItems(t *testing.T) {
 		c.invalid("PutItem", put(`{"connectionId":{"S":""}}`),
 			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: connectionId")
 	})
-	c.run("DY-008", func(c *client) { c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{"SS":[]}}`), "~may not be empty") })
+	c.run("DY-008", func(c *client) {
+		c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{"SS":[]}}`), "~may not be empty")
+	})
 	c.run("DY-009", func(c *client) {
 		c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{"SS":["a","a"]}}`), "~contains duplicates")
 	})
-	c.run("DY-010", func(c *client) { c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{"NULL":false}}`), "~must have the value of true") })
+	c.run("DY-010", func(c *client) {
+		c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{"NULL":false}}`), "~must have the value of true")
+	})
 	c.run("DY-011", func(c *client) {
 		c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{"S":"a","N":"1"}}`), "~more than one datatypes set")
 		c.invalid("PutItem", put(`{"connectionId":{"S":"a"},"x":{}}`), "~Supplied AttributeValue is empty")
@@ -275,7 +279,9 @@ func TestConditions(t *testing.T) {
 func TestUpdates(t *testing.T) {
 	c := start(t)
 	c.ok("CreateTable", connections)
-	update := func(rest string) string { return `{"TableName":"connections","Key":{"connectionId":{"S":"u"}},` + rest + `}` }
+	update := func(rest string) string {
+		return `{"TableName":"connections","Key":{"connectionId":{"S":"u"}},` + rest + `}`
+	}
 	c.run("DY-032", func(c *client) {
 		c.want("UpdateItem", update(`"ReturnValues":"ALL_NEW"`), `{"Attributes":{"connectionId":{"S":"u"}}}`)
 		c.want("UpdateItem", update(`"UpdateExpression":"SET a = :a","ExpressionAttributeValues":{":a":{"N":"1"}}`), `{}`)

@@ -367,4 +367,3 @@ func TestResource(t *testing.T) {
 		t.Error(diff)
 	}
 }
-

@@ -60,6 +60,9 @@ func (s *Service) transactGetItems(ctx context.Context, in *transactGetInput) (*
 	out.ConsumedCapacity = total(in.ReturnConsumedCapacity, handles, func(i int) cost {
 		return cost{table: 2 * readCost(rows[i].Size(), new(true))}
 	})
+	for _, c := range out.ConsumedCapacity { // AWS: transactions tell reads from writes
+		c.ReadCapacityUnits = c.CapacityUnits
+	}
 	return out, nil
 }
 
@@ -109,6 +112,9 @@ func (s *Service) transactWriteItems(ctx context.Context, in *transactWriteInput
 		c.double()
 		return c
 	})
+	for _, c := range out.ConsumedCapacity {
+		c.WriteCapacityUnits = c.CapacityUnits
+	}
 	return out, nil
 }
 

@@ -17,6 +17,25 @@ func (s *Space) Table(name string) *Table {
 	return s.byName[name]
 }
 
+// Find is Table, but asks the store before it says that there is no such table: another node may have made it just now.
+func (s *Space) Find(ctx context.Context, name string) (*Table, error) {
+	if t := s.Table(name); t != nil {
+		return t, nil
+	}
+	doc, err := s.docs.Get(ctx, "t/"+name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoTable
+	} else if err != nil {
+		return nil, fmt.Errorf("read table %s: %w", name, err)
+	}
+	schema := &Schema{}
+	if err := json.Unmarshal(doc.Data, schema); err != nil {
+		return nil, fmt.Errorf("read table %s: %w", name, err)
+	}
+	s.know(schema, doc.Rev)
+	return s.Table(name), nil
+}
+
 // Names returns the names of all tables, sorted.
 func (s *Space) Names() []string {
 	s.mu.RLock()
