@@ -167,6 +167,12 @@ func (s *Service) unpackAll(ctx context.Context, name string, codes ...code) (st
 	}
 	defer os.RemoveAll(tmp)
 	for _, c := range codes {
+		if c.Dir != "" {
+			if err := copyOver(tmp, c.Dir); err != nil {
+				return "", fmt.Errorf("copy layer %s: %w", c.Dir, err)
+			}
+			continue
+		}
 		data, err := s.readBlob(ctx, c.Blob)
 		if err != nil {
 			return "", err

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -22,18 +23,18 @@ const (
 	deadLetterServices = "sqs sns"
 )
 
-// runtimes are those that AWS takes today.
+// runtimes are those that AWS takes today, in the order of its error message.
 var runtimes = []string{
-	"nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x",
-	"python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14",
-	"ruby3.2", "ruby3.3", "ruby3.4",
-	"java8.al2", "java11", "java17", "java21", "java25",
-	"dotnet6", "dotnet8", "dotnet10",
-	"provided.al2", "provided.al2023",
+	"nodejs20.x", "python3.14", "provided.al2023", "python3.12", "python3.13", "nodejs24.x", "nodejs22.x", "java25", "python3.10", "python3.11",
+	"java21", "ruby3.3", "ruby3.4", "ruby3.2", "python3.8", "python3.9", "java17", "nodejs16.x", "dotnet10", "dotnet8", "java11", "dotnet6",
+	"nodejs18.x", "provided.al2", "java8.al2",
 }
 
 // retired are runtimes that AWS takes no longer, but old templates name. We go on running them.
 var retired = []string{"go1.x", "provided", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x", "python3.6", "python3.7"}
+
+// refused are runtimes that nobody takes any longer.
+var refused = []string{"java8", "dotnet5.0", "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "ruby2.5", "ruby2.7", "nodejs", "nodejs4.3", "nodejs6.10", "python2.7"}
 
 // reserved are the variables that a function may not set.
 var reserved = []string{
@@ -46,7 +47,7 @@ var reserved = []string{
 // newConfiguration is what CreateFunction asks for, without code.
 func newConfiguration(in *shape.CreateFunctionInput) (configuration, error) {
 	for what, asked := range map[string]bool{
-		"Layers": len(in.Layers) > 0, "ImageConfig": in.ImageConfig != nil, "CodeSigningConfigArn": in.CodeSigningConfigArn != nil,
+		"ImageConfig": in.ImageConfig != nil, "CodeSigningConfigArn": in.CodeSigningConfigArn != nil,
 		"DurableConfig": in.DurableConfig != nil, "CapacityProviderConfig": in.CapacityProviderConfig != nil, "TenancyConfig": in.TenancyConfig != nil,
 	} {
 		if asked {
@@ -158,6 +159,9 @@ func set[T any](field *T, value *T) {
 
 // check refuses what the model's constraints let pass, but AWS does not.
 func (in change) check() error {
+	if in.Runtime != nil && slices.Contains(refused, *in.Runtime) {
+		return errInvalid("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions.", *in.Runtime)
+	}
 	if in.Runtime != nil && !slices.Contains(runtimes, *in.Runtime) && !slices.Contains(retired, *in.Runtime) {
 		return errInvalid("Value %s at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [%s] or be a valid ARN", *in.Runtime, strings.Join(runtimes, ", "))
 	}
@@ -172,9 +176,7 @@ func (in change) check() error {
 
 func checkEnvironment(variables map[string]string) error {
 	var forbidden []string
-	size := 0
-	for name, value := range variables {
-		size += len(name) + len(value)
+	for name := range variables {
 		if slices.Contains(reserved, name) {
 			forbidden = append(forbidden, name)
 		}
@@ -183,11 +185,21 @@ func checkEnvironment(variables map[string]string) error {
 		slices.Sort(forbidden)
 		return errInvalid("Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: %s", strings.Join(forbidden, ", "))
 	}
-	if size > maxEnvironment {
-		measured, _ := json.Marshal(variables)
+	if measured := plainJSON(variables); len(measured) > maxEnvironment {
 		return errInvalid("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: %s", measured)
 	}
 	return nil
+}
+
+// plainJSON is JSON as other languages write it, with < and > as they are.
+func plainJSON(v any) []byte {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(fmt.Sprintf("lambda: encode: %v", err)) // strings only
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
 // touch marks a configuration as changed. With rebuilt, processes of the old one are of no use any more.

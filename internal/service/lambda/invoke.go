@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
@@ -22,7 +20,7 @@ const maxEvent = 1 << 20
 // failed; result then describes the error. A principal such as "apigateway.amazonaws.com" needs a statement in the function's resource
 // policy that matches sourceARN; a role's ARN does not. Errors are *awsapi.Error, but for ctx's.
 func (s *Service) InvokeFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) (result []byte, functionError bool, err error) {
-	t, err := parseTarget(ctx, &functionARN, nil)
+	t, err := findTarget(ctx, functionARN, "")
 	if err != nil {
 		return nil, false, err
 	}
@@ -31,7 +29,7 @@ func (s *Service) InvokeFrom(ctx context.Context, principal, sourceARN, function
 		return nil, false, err
 	}
 	if strings.HasSuffix(principal, ".amazonaws.com") {
-		if err := s.mayInvoke(ctx, e.fn, t, principal, sourceARN); err != nil {
+		if err := s.mayInvoke(e, t, principal, sourceARN); err != nil {
 			return nil, false, err
 		}
 	}
@@ -43,30 +41,23 @@ func (s *Service) InvokeFrom(ctx context.Context, principal, sourceARN, function
 }
 
 func (s *Service) invoke(ctx context.Context, in *shape.InvokeInput) (*shape.InvokeOutput, error) {
-	t, err := parseTarget(ctx, in.FunctionName, in.Qualifier)
-	if err != nil {
-		return nil, err
-	}
 	payload, err := checkPayload(in.Payload, deref(in.InvocationType))
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.lookup(ctx, target{account: t.account, region: t.region, name: t.name, qualifier: qualifierOrLatest(t)})
+	e, t, err := s.invoked(ctx, in.FunctionName, in.Qualifier)
 	if err != nil {
 		return nil, err
 	}
 	switch deref(in.InvocationType) {
 	case "Event":
-		if e.fn.configurationOf(t.qualifier) == nil {
-			return nil, errFunctionNotFound(t.qualified())
-		}
 		return &shape.InvokeOutput{StatusCode: new(int64(202))}, s.enqueue(ctx, t, payload)
 	case "DryRun":
 		return &shape.InvokeOutput{StatusCode: new(int64(204))}, nil
 	}
 	var clientContext []byte
 	if cc := deref(in.ClientContext); cc != "" {
-		if clientContext, err = base64.StdEncoding.DecodeString(cc); err != nil {
+		if clientContext, err = base64.StdEncoding.DecodeString(cc); err != nil || !json.Valid(clientContext) {
 			return nil, failure("InvalidRequestContentException", 400, "Client context must be a valid Base64-encoded JSON object.")
 		}
 	}
@@ -84,6 +75,49 @@ func (s *Service) invoke(ctx context.Context, in *shape.InvokeInput) (*shape.Inv
 		out.LogResult = new(base64.StdEncoding.EncodeToString(res.LogTail))
 	}
 	return out, nil
+}
+
+// invoked finds the function of a call that anybody may make, and checks that somebody of another account may make it.
+func (s *Service) invoked(ctx context.Context, name, qualifier *string) (*entry, target, error) {
+	t, err := findTarget(ctx, deref(name), deref(qualifier))
+	if err != nil {
+		return nil, t, err
+	}
+	if err := s.ready(ctx); err != nil {
+		return nil, t, err
+	}
+	e := s.catalog.get(t.key())
+	if caller := awsapi.CallerOf(ctx); t.account != caller.Account && !caller.Admin {
+		if err := s.mayInvokeAbroad(e, t, caller); err != nil {
+			return nil, t, err
+		}
+	}
+	if e == nil || e.fn.configurationOf(t.qualifier) == nil {
+		return nil, t, errFunctionNotFound(t.qualified())
+	}
+	return e, t, nil
+}
+
+// invokeWithResponseStream answers with the whole result at once: functions here do not stream.
+func (s *Service) invokeWithResponseStream(ctx context.Context, in *shape.InvokeWithResponseStreamInput) (*shape.InvokeWithResponseStreamOutput, error) {
+	out, err := s.invoke(ctx, &shape.InvokeInput{
+		FunctionName: in.FunctionName, Qualifier: in.Qualifier, ClientContext: in.ClientContext, InvocationType: in.InvocationType, LogType: in.LogType, Payload: in.Payload,
+	})
+	if err != nil {
+		return nil, err
+	}
+	stream := &shape.InvokeWithResponseStreamOutput{StatusCode: out.StatusCode, ExecutedVersion: out.ExecutedVersion, ResponseStreamContentType: new("application/octet-stream")}
+	if *out.StatusCode != 200 {
+		return stream, nil
+	}
+	end := &shape.InvokeWithResponseStreamCompleteEvent{LogResult: out.LogResult}
+	if out.FunctionError != nil {
+		end.ErrorCode, end.ErrorDetails = out.FunctionError, new(string(out.Payload))
+	} else {
+		stream.EventStream = append(stream.EventStream, &shape.InvokeWithResponseStreamResponseEvent{PayloadChunk: &shape.InvokeResponseStreamUpdate{Payload: out.Payload}})
+	}
+	stream.EventStream = append(stream.EventStream, &shape.InvokeWithResponseStreamResponseEvent{InvokeComplete: end})
+	return stream, nil
 }
 
 // checkPayload refuses what is too large or no JSON; nothing is an empty object.
@@ -107,15 +141,12 @@ func checkPayload(payload []byte, kind string) ([]byte, error) {
 }
 
 func (s *Service) invokeAsync(ctx context.Context, in *shape.InvokeAsyncInput) (*shape.InvokeAsyncOutput, error) {
-	t, err := parseTarget(ctx, in.FunctionName, nil)
-	if err != nil {
-		return nil, err
-	}
 	payload, err := checkPayload(in.InvokeArgs, "Event")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.lookup(ctx, t); err != nil {
+	_, t, err := s.invoked(ctx, in.FunctionName, nil)
+	if err != nil {
 		return nil, err
 	}
 	return &shape.InvokeAsyncOutput{Status: new(int64(202))}, s.enqueue(ctx, t, payload)
@@ -127,123 +158,23 @@ func (s *Service) run(ctx context.Context, e *entry, t target, in worker.Invocat
 	if c == nil {
 		return "", res, errFunctionNotFound(t.qualified())
 	}
-	leave, err := s.flights.enter(t.key(), e.fn.Reserved)
-	if err != nil {
-		return "", res, err
+	running := e.flying.Add(1)
+	defer e.flying.Add(-1)
+	if limit := e.fn.Reserved; limit != nil && running > *limit {
+		return "", res, errThrottled("ReservedFunctionConcurrentInvocationLimitExceeded")
 	}
-	defer leave()
 	spec, err := s.runner(ctx, e, c)
 	if err != nil {
 		return "", res, fmt.Errorf("prepare function %s: %w", t.name, err)
 	}
 	in.FunctionARN = t.arn()
 	res, err = s.cfg.Pool.Invoke(ctx, spec, in)
+	s.release(e, spec)
 	switch {
 	case errors.Is(err, worker.ErrSaturated):
 		return "", res, errThrottled("ConcurrentInvocationLimitExceeded")
 	case err != nil:
 		return "", res, fmt.Errorf("run function %s: %w", t.name, err)
 	}
-	return c.Version, res, nil
-}
-
-// flights counts the running invocations of functions with reserved concurrency.
-type flights struct {
-	mu    sync.Mutex // guards count
-	count map[string]int64
-}
-
-// enter counts one invocation, or refuses it; leave ends it.
-func (f *flights) enter(key string, limit *int64) (leave func(), err error) {
-	if limit == nil {
-		return func() {}, nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.count == nil {
-		f.count = map[string]int64{}
-	}
-	if f.count[key] >= *limit {
-		return nil, errThrottled("ReservedFunctionConcurrentInvocationLimitExceeded")
-	}
-	f.count[key]++
-	return func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.count[key]--; f.count[key] == 0 {
-			delete(f.count, key)
-		}
-	}, nil
-}
-
-// runners are the specs of an entry that have been asked for, by version.
-type runners struct {
-	mu    sync.Mutex // guards specs
-	specs map[string]*worker.Spec
-}
-
-// runner returns what the pool runs for a configuration, with its code unpacked.
-func (s *Service) runner(ctx context.Context, e *entry, c *configuration) (*worker.Spec, error) {
-	e.runners.mu.Lock()
-	defer e.runners.mu.Unlock()
-	if spec, ok := e.runners.specs[c.Version]; ok {
-		return spec, nil
-	}
-	dir, err := s.unpacked(ctx, c.Code)
-	if err != nil {
-		return nil, err
-	}
-	spec := s.spec(e.fn, c, dir)
-	if s.cfg.Modules != nil {
-		if spec.Modules, err = s.cfg.Modules(ctx, c.Runtime, dir); err != nil {
-			s.cfg.Log.Warn("the runtime's SDK is missing; code that needs it will fail", "function", e.fn.Name, "err", err)
-		}
-	}
-	if e.runners.specs == nil {
-		e.runners.specs = map[string]*worker.Spec{}
-	}
-	e.runners.specs[c.Version] = spec
-	return spec, nil
-}
-
-// moveTo takes the specs that are still good over to the next revision of the function, and returns the ids of the others.
-func (r *runners) moveTo(next *runners, fn *function) (retired []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next.specs = map[string]*worker.Spec{}
-	for version, spec := range r.specs {
-		if fn != nil {
-			if c := fn.version(version); c != nil && specID(fn, c) == spec.ID {
-				next.specs[version] = spec
-				continue
-			}
-		}
-		retired = append(retired, spec.ID)
-	}
-	return retired
-}
-
-func specID(fn *function, c *configuration) string { return fn.arn(c.Version) + "@" + c.BuildID }
-
-func (s *Service) spec(fn *function, c *configuration, dir string) *worker.Spec {
-	spec := &worker.Spec{
-		ID: specID(fn, c), Account: fn.Account, Region: fn.Region, FunctionName: fn.Name, Version: c.Version,
-		Runtime: c.Runtime, Handler: c.Handler, CodeDir: dir, Env: c.Environment,
-		Timeout: time.Duration(c.Timeout) * time.Second, MemoryMB: int(c.MemorySize),
-		LogGroup: deref(c.Logging.LogGroup), LogFormat: deref(c.Logging.LogFormat),
-		LogLevel: deref(c.Logging.ApplicationLogLevel), SystemLevel: deref(c.Logging.SystemLogLevel),
-		Tracing: c.Tracing, Logs: s.cfg.Logs,
-	}
-	if s.cfg.Extra != nil {
-		spec.Extra = s.cfg.Extra()
-	}
-	if s.cfg.Roles != nil {
-		role, name := c.Role, fn.Name
-		caller := awsapi.Caller{Account: fn.Account, Region: fn.Region, Service: "lambda.amazonaws.com", Admin: true}
-		spec.Credentials = func(ctx context.Context) (worker.Credentials, error) {
-			key, secret, token, expires, err := s.cfg.Roles.SessionCredentials(awsapi.WithCaller(ctx, caller), role, name)
-			return worker.Credentials{AccessKeyID: key, SecretAccessKey: secret, SessionToken: token, Expires: expires}, err
-		}
-	}
-	return spec
+	return spec.Version, res, nil
 }

@@ -29,7 +29,8 @@ type Objects interface {
 // Destinations takes what is left of asynchronous events that this service cannot deliver itself: records for queues,
 // topics and buses.
 type Destinations interface {
-	Deliver(ctx context.Context, arn string, record []byte) error
+	// Deliver sends record to arn. Attributes are those of the message, as far as the target knows such: dead letters have some.
+	Deliver(ctx context.Context, arn string, record []byte, attributes map[string]string) error
 }
 
 // A Config says what the service stands on.
@@ -70,7 +71,6 @@ type Config struct {
 type Service struct {
 	cfg     Config
 	catalog catalog
-	flights flights
 }
 
 // New returns a service that answers nothing before Run has read its functions.
@@ -110,6 +110,8 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"DeleteFunction":                  awsapi.Op(s.deleteFunction),
 		"DeleteFunctionConcurrency":       awsapi.Op(s.deleteFunctionConcurrency),
 		"DeleteFunctionEventInvokeConfig": awsapi.Op(s.deleteFunctionEventInvokeConfig),
+		"DeleteLayerVersion": awsapi.Op(s.deleteLayerVersion),
+		"DeleteProvisionedConcurrencyConfig": awsapi.Op(s.deleteProvisioned),
 		"GetAccountSettings":              awsapi.Op(s.getAccountSettings),
 		"GetAlias":                        awsapi.Op(s.getAlias),
 		"GetFunction":                     awsapi.Op(s.getFunction),
@@ -118,18 +120,28 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"GetFunctionConfiguration":        awsapi.Op(s.getFunctionConfiguration),
 		"GetFunctionEventInvokeConfig":    awsapi.Op(s.getFunctionEventInvokeConfig),
 		"GetFunctionRecursionConfig":      awsapi.Op(s.getFunctionRecursionConfig),
+		"GetLayerVersion": awsapi.Op(s.getLayerVersion),
+		"GetLayerVersionByArn": awsapi.Op(s.getLayerVersionByArn),
 		"GetPolicy":                       awsapi.Op(s.getPolicy),
+		"GetProvisionedConcurrencyConfig": awsapi.Op(s.getProvisioned),
 		"GetRuntimeManagementConfig":      awsapi.Op(s.getRuntimeManagementConfig),
 		"Invoke":                          awsapi.Op(s.invoke),
 		"InvokeAsync":                     awsapi.Op(s.invokeAsync),
+		"InvokeWithResponseStream": awsapi.Op(s.invokeWithResponseStream),
 		"ListAliases":                     awsapi.Op(s.listAliases),
 		"ListFunctionEventInvokeConfigs":  awsapi.Op(s.listFunctionEventInvokeConfigs),
 		"ListFunctions":                   awsapi.Op(s.listFunctions),
+		"ListLayerVersions": awsapi.Op(s.listLayerVersions),
+		"ListLayers": awsapi.Op(s.listLayers),
+		"ListProvisionedConcurrencyConfigs": awsapi.Op(s.listProvisioned),
 		"ListTags":                        awsapi.Op(s.listTags),
 		"ListVersionsByFunction":          awsapi.Op(s.listVersionsByFunction),
+		"PublishLayerVersion": awsapi.Op(s.publishLayerVersion),
 		"PublishVersion":                  awsapi.Op(s.publishVersion),
 		"PutFunctionConcurrency":          awsapi.Op(s.putFunctionConcurrency),
 		"PutFunctionEventInvokeConfig":    awsapi.Op(s.putFunctionEventInvokeConfig),
+		"PutFunctionRecursionConfig": awsapi.Op(s.putFunctionRecursionConfig),
+		"PutProvisionedConcurrencyConfig": awsapi.Op(s.putProvisioned),
 		"RemovePermission":                awsapi.Op(s.removePermission),
 		"TagResource":                     awsapi.Op(s.tagResource),
 		"UntagResource":                   awsapi.Op(s.untagResource),

@@ -19,7 +19,6 @@ const maxPolicy = 20480
 
 // A resourcePolicy says who may invoke a function, or one of its versions or aliases.
 type resourcePolicy struct {
-	RevisionID string      `json:"revisionId"`
 	Statements []statement `json:"statements"`
 }
 
@@ -97,9 +96,12 @@ func (s *Service) addPermission(ctx context.Context, in *shape.AddPermissionInpu
 	if in.InvokedViaFunctionUrl != nil {
 		st.Condition["Bool"] = map[string]string{"lambda:InvokedViaFunctionUrl": fmt.Sprint(*in.InvokedViaFunctionUrl)}
 	}
+	if t.qualifier == latest {
+		return nil, errInvalid("We currently do not support adding policies for $LATEST.")
+	}
 	_, err = s.change(ctx, t, func(fn *function) error {
-		if t.qualifier != "" && fn.configurationOf(t.qualifier) == nil {
-			return errFunctionNotFound(t.arn())
+		if fn.configurationOf(t.qualifier) == nil {
+			return errNoQualifier(fn, t.qualifier)
 		}
 		st.Resource = fn.arn(t.qualifier)
 		return fn.permit(t.qualifier, st, in.RevisionId)
@@ -117,14 +119,14 @@ func (s *Service) addPermission(ctx context.Context, in *shape.AddPermissionInpu
 // permit adds a statement to the policy of a qualifier.
 func (f *function) permit(qualifier string, st statement, revision *string) error {
 	p := f.Policies[qualifier]
-	if revision != nil && *revision != p.RevisionID {
-		return errRevision()
+	now, renew := f.revision(qualifier)
+	if revision != nil && *revision != now {
+		return errRevision("GetPolicy")
 	}
 	if slices.ContainsFunc(p.Statements, func(o statement) bool { return o.Sid == st.Sid }) {
 		return errConflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", st.Sid)
 	}
 	p.Statements = append(slices.Clip(p.Statements), st)
-	p.RevisionID = uuid()
 	if n := len(p.document()); n > maxPolicy {
 		return failure("PolicyLengthExceededException", 400, "The final policy size (%d) is bigger than the limit (%d).", n, maxPolicy)
 	}
@@ -132,6 +134,7 @@ func (f *function) permit(qualifier string, st statement, revision *string) erro
 		f.Policies = map[string]resourcePolicy{}
 	}
 	f.Policies[qualifier] = p
+	renew()
 	return nil
 }
 
@@ -143,14 +146,17 @@ func (s *Service) getPolicy(ctx context.Context, in *shape.GetPolicyInput) (*sha
 		return nil, err
 	}
 	e, err := s.lookup(ctx, t)
-	if err != nil {
+	if awsapi.Code(err) == "ResourceNotFoundException" {
+		return nil, errNoPolicy()
+	} else if err != nil {
 		return nil, err
 	}
 	p, ok := e.fn.Policies[t.qualifier]
 	if !ok || len(p.Statements) == 0 {
 		return nil, errNoPolicy()
 	}
-	return &shape.GetPolicyOutput{Policy: new(string(p.document())), RevisionId: new(p.RevisionID)}, nil
+	revision, _ := e.fn.revision(t.qualifier)
+	return &shape.GetPolicyOutput{Policy: new(string(p.document())), RevisionId: &revision}, nil
 }
 
 func (s *Service) removePermission(ctx context.Context, in *shape.RemovePermissionInput) (*shape.RemovePermissionOutput, error) {
@@ -160,53 +166,81 @@ func (s *Service) removePermission(ctx context.Context, in *shape.RemovePermissi
 	}
 	sid := deref(in.StatementId)
 	_, err = s.change(ctx, t, func(fn *function) error {
+		if fn.configurationOf(t.qualifier) == nil {
+			return errNoQualifier(fn, t.qualifier)
+		}
 		p, ok := fn.Policies[t.qualifier]
 		if !ok || len(p.Statements) == 0 {
 			return errNotFound("No policy is associated with the given resource.")
 		}
-		if in.RevisionId != nil && *in.RevisionId != p.RevisionID {
-			return errRevision()
+		now, renew := fn.revision(t.qualifier)
+		if in.RevisionId != nil && *in.RevisionId != now {
+			return errRevision("GetPolicy")
 		}
 		kept := slices.DeleteFunc(slices.Clone(p.Statements), func(o statement) bool { return o.Sid == sid })
 		if len(kept) == len(p.Statements) {
 			return errNotFound("Statement %s is not found in resource policy.", sid)
 		}
+		renew()
 		if len(kept) == 0 {
 			delete(fn.Policies, t.qualifier)
 			return nil
 		}
-		fn.Policies[t.qualifier] = resourcePolicy{RevisionID: uuid(), Statements: kept}
+		fn.Policies[t.qualifier] = resourcePolicy{Statements: kept}
 		return nil
 	})
 	return &shape.RemovePermissionOutput{}, err
 }
 
-// mayInvoke checks the resource policy for a service that calls on behalf of the resource sourceARN.
-func (s *Service) mayInvoke(ctx context.Context, fn *function, t target, principal, sourceARN string) error {
-	source, _ := arn.Parse(sourceARN)
-	request := policy.Request{
-		Action:    "lambda:InvokeFunction",
-		Resource:  t.arn(),
-		Principal: policy.Principal{Service: principal},
-		Context: map[string][]string{
-			"aws:SourceArn":     {sourceARN},
-			"aws:SourceAccount": {source.Account},
-		},
-	}
-	if p, ok := fn.Policies[t.qualifier]; ok {
+// parsePolicies makes the function's policies ready to be evaluated.
+func (f *function) parsePolicies() (map[string]*policy.Document, error) {
+	var all map[string]*policy.Document
+	for qualifier, p := range f.Policies {
 		doc, err := policy.Parse(p.document())
 		if err != nil {
-			return fmt.Errorf("read resource policy of %s: %w", fn.Name, err)
+			return all, fmt.Errorf("read resource policy of %s: %w", f.arn(qualifier), err)
 		}
-		if policy.Evaluate([]*policy.Document{doc}, request) == policy.Allow {
-			return nil
+		if all == nil {
+			all = map[string]*policy.Document{}
 		}
+		all[qualifier] = doc
+	}
+	return all, nil
+}
+
+// allows asks the policy of the qualifier that t names.
+func (e *entry) allows(t target, who policy.Principal, conditions map[string][]string) bool {
+	if t.qualifier == latest { // means the same as none
+		t = t.unqualified()
+	}
+	doc := e.policies[t.qualifier]
+	return doc != nil && policy.Evaluate([]*policy.Document{doc}, policy.Request{
+		Action: "lambda:InvokeFunction", Resource: t.arn(), Principal: who, Context: conditions,
+	}) == policy.Allow
+}
+
+// mayInvoke checks the resource policy for a service that calls on behalf of the resource sourceARN.
+func (s *Service) mayInvoke(e *entry, t target, principal, sourceARN string) error {
+	source, _ := arn.Parse(sourceARN)
+	if source.Account == "" { // a bucket's ARN names none
+		source.Account = t.account
+	}
+	if e.allows(t, policy.Principal{Service: principal}, map[string][]string{"aws:SourceArn": {sourceARN}, "aws:SourceAccount": {source.Account}}) {
+		return nil
 	}
 	if s.cfg.LaxPermissions {
-		s.cfg.Log.Warn("AWS would refuse this call: the function's resource policy does not allow it", "function", fn.Name, "principal", principal, "sourceArn", sourceARN)
+		s.cfg.Log.Warn("AWS would refuse this call: the function's resource policy does not allow it", "function", t.name, "principal", principal, "sourceArn", sourceARN)
 		return nil
 	}
 	return awsapi.Errorf("AccessDeniedException", 403,
 		"%s is not authorized to perform: lambda:InvokeFunction on resource: %s because no resource-based policy allows the lambda:InvokeFunction action; an AWS::Lambda::Permission for principal %s with SourceArn %s (or a pattern that matches it) is missing",
 		principal, t.arn(), principal, sourceARN)
+}
+
+// mayInvokeAbroad checks the resource policy for a caller of another account. e is nil if there is no such function.
+func (s *Service) mayInvokeAbroad(e *entry, t target, caller awsapi.Caller) error {
+	if e != nil && e.allows(t, policy.Principal{AWS: []string{caller.ARN}, Account: caller.Account}, nil) {
+		return nil
+	}
+	return failure("AccessDeniedException", 403, "User: %s is not authorized to perform: lambda:InvokeFunction on resource: %s because no resource-based policy allows the lambda:InvokeFunction action", caller.ARN, t.arn())
 }

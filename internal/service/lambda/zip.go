@@ -65,3 +65,36 @@ func unzipOne(root *os.Root, f *zip.File) error {
 	_, err = io.Copy(out, io.LimitReader(r, maxUnzipped))
 	return errors.Join(err, out.Close())
 }
+
+// copyOver copies the files of a folder into another, over what is there.
+func copyOver(to, from string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		dst := filepath.Join(to, name)
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(dst, 0o755)
+		case d.Type()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return errors.Join(os.RemoveAll(dst), os.Symlink(link, dst))
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(os.RemoveAll(dst), os.WriteFile(dst, data, info.Mode().Perm()))
+	})
+}

@@ -26,6 +26,7 @@ type call struct {
 	deadline time.Time
 	timer    *time.Timer
 	sent     bool          // guarded by environment.mu: the process has it
+	via      port          // guarded by environment.mu: where it got it; nil when that connection has ended
 	done     chan outcome  // takes one
 	result   func() Result // what is known besides the outcome; set before done
 }
@@ -73,11 +74,11 @@ func (e *environment) ask(p port) {
 	first := !e.asked
 	e.asked = true
 	c := e.call
-	if c != nil && c.sent {
-		c = nil // it asks again without having answered; AWS waits for the time limit, too
+	if c != nil && c.via != nil {
+		c = nil // it asks again without having answered: that ends with the time limit
 	}
-	if c != nil {
-		c.sent = true
+	if c != nil { // one that has waited, or that got lost with the connection it was sent over
+		c.sent, c.via = true, p
 		e.port = nil
 	}
 	e.mu.Unlock()
@@ -98,6 +99,9 @@ func (e *environment) leave(p port) {
 	defer e.mu.Unlock()
 	if e.port == p {
 		e.port = nil
+	}
+	if e.call != nil && e.call.via == p {
+		e.call.via = nil
 	}
 }
 
@@ -125,7 +129,7 @@ func (e *environment) begin(c *call) {
 	c.timer = time.AfterFunc(limit, func() { e.timeUp(c) })
 	p := e.port
 	if p != nil {
-		c.sent = true
+		c.sent, c.via = true, p
 		e.port = nil
 	}
 	e.mu.Unlock()

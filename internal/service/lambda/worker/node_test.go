@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -369,4 +371,26 @@ func TestNode_Warning(t *testing.T) {
 	if !strings.Contains(string(r.Payload), "Runtime.NotInstalled") || p.Check(s) == nil {
 		t.Errorf("payload = %s, log %q", r.Payload, sink.lines())
 	}
+}
+
+func TestNode_Wrapper(t *testing.T) {
+	need(t, "node")
+	p := startPool(t, Options{})
+	s, _ := js(t, `exports.handler = async () => process.env.WRAPPED`)
+	s.LayerDir = code(t, "wrap/bootstrap", "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n")
+	s.Env = map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap/bootstrap"}
+	succeeds(t, p, s, `{}`, `"yes"`)
+}
+
+// TestNode_Bystanders shows that what a function starts does not keep its socket, nor outlives it.
+func TestNode_Bystanders(t *testing.T) {
+	need(t, "node")
+	p := startPool(t, Options{})
+	s, _ := js(t, `exports.handler = async (e) => { if (e.exit) process.exit(0); const c = require("child_process").spawn("sleep", ["600"], {stdio: "ignore"}); return c.pid }`)
+	pid, err := strconv.Atoi(string(invoke(t, p, s, `{}`).Payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, p, s, `{"exit":1}`, "Runtime.ExitError", "RequestId: <id> Error: Runtime exited without providing a reason")
+	eventually(t, "the function's child is gone", func() bool { return syscall.Kill(pid, 0) != nil })
 }

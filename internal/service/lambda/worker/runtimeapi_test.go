@@ -156,6 +156,30 @@ func TestRuntimeAPI(t *testing.T) {
 			t.Errorf("result = %s", r.Payload)
 		}
 	})
+	t.Run("a request lost with its connection is sent again", func(t *testing.T) {
+		url, out := start(t, Invocation{RequestID: "id-7", Payload: []byte(`{"a":1}`)})
+		do(t, "GET", url+"/invocation/next", "", "Connection", "close")
+		eventually(t, "the connection is gone", func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for e := range p.live {
+				e.mu.Lock()
+				gone := e.call != nil && e.call.id == "id-7" && e.call.via == nil
+				e.mu.Unlock()
+				if gone {
+					return true
+				}
+			}
+			return false
+		})
+		if _, body := do(t, "GET", url+"/invocation/next", ""); body != `{"a":1}` {
+			t.Errorf("second next = %s", body)
+		}
+		do(t, "POST", url+"/invocation/id-7/response", `1`)
+		if r := <-out; string(r.Payload) != `1` {
+			t.Errorf("result = %s", r.Payload)
+		}
+	})
 	t.Run("extension registers", func(t *testing.T) {
 		url, out := start(t, Invocation{RequestID: "id-6"})
 		base := strings.TrimSuffix(url, "/2018-06-01/runtime")

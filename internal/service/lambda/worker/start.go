@@ -43,6 +43,7 @@ func (p *Pool) startEnvironment(spec *Spec, g *group) (got grant) {
 	failed, ended, exit := e.failed, e.ended, e.exitedBy
 	e.mu.Unlock()
 	if failed == nil && !ended {
+		e.out.sync() // what it wrote while loading comes before the first START
 		return grant{env: e, log: e.log}
 	}
 	// The rest of its output belongs before the report.
