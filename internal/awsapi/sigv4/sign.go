@@ -23,6 +23,7 @@ type Signer struct {
 	EncodeOnce   bool // encode the decoded path, as for S3
 	TokenUnsaid  bool // leave the token out of what is signed
 	UnsignedBody bool
+	BodyHash     string // stands for the body's hash, for bodies that are sent in chunks; X-Amz-Content-Sha256 is in the header already
 }
 
 // Sign adds X-Amz-Date, the token and Authorization to r's header.
@@ -92,6 +93,9 @@ func (s *Signer) scope(timestamp string) string {
 }
 
 func (s *Signer) hash(r *Request) string {
+	if s.BodyHash != "" {
+		return s.BodyHash
+	}
 	if s.UnsignedBody {
 		return UnsignedPayload
 	}
