@@ -23,7 +23,7 @@ type function struct {
 	Aliases     map[string]alias          `json:"aliases,omitempty"`
 	Policies    map[string]resourcePolicy `json:"policies,omitempty"` // by qualifier, "" for none
 	Reserved    *int64                    `json:"reservedConcurrency,omitempty"`
-	Async       map[string]asyncConfig    `json:"async,omitempty"` // by qualifier, "$LATEST" for none
+	Async       map[string]asyncConfig    `json:"async,omitempty"`       // by qualifier, "$LATEST" for none
 	Provisioned map[string]provisioned    `json:"provisioned,omitempty"` // by qualifier
 	Recursion   string                    `json:"recursion,omitempty"`
 	Tags        map[string]string         `json:"tags,omitempty"`

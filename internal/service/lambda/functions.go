@@ -11,7 +11,6 @@ import (
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
 )
 
-
 func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionInput) (*shape.CreateFunctionOutput, error) {
 	t, err := parseTarget(ctx, in.FunctionName, nil)
 	if err != nil {

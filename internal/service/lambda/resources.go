@@ -2,7 +2,6 @@ package lambda
 
 import (
 	"context"
-	"strings"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
@@ -19,6 +18,8 @@ func (s *Service) Resources() []resource.Type {
 		resource.New("AWS::Lambda::Permission", resource.Handlers[permissionProperties]{Create: s.createPermission, Delete: s.deletePermission}),
 		resource.New("AWS::Lambda::Version", resource.Handlers[versionProperties]{Create: s.createVersion, Delete: s.deleteVersion}),
 		resource.New("AWS::Lambda::Alias", resource.Handlers[aliasProperties]{Create: s.createAliasResource, Update: s.updateAliasResource, Delete: s.deleteAliasResource}),
+		resource.New("AWS::Lambda::LayerVersion", resource.Handlers[layerProperties]{Create: s.createLayerResource, Delete: s.deleteLayerResource}),
+		resource.New("AWS::Lambda::EventInvokeConfig", resource.Handlers[asyncProperties]{Create: s.createAsyncResource, Update: s.updateAsyncResource, Delete: s.deleteAsyncResource}),
 	}
 }
 
@@ -64,16 +65,7 @@ func (c codeProperties) shape(runtime string) (*shape.FunctionCode, error) {
 	if c.ZipFile == nil {
 		return out, nil
 	}
-	name := "index.js"
-	switch {
-	case strings.HasPrefix(runtime, "python"):
-		name = "index.py"
-	case strings.HasPrefix(runtime, "ruby"):
-		name = "index.rb"
-	case !strings.HasPrefix(runtime, "nodejs"):
-		return nil, errInvalid("ZipFile can only be used when Runtime is set to either of nodejs, python or ruby")
-	}
-	data, err := zipOne(name, *c.ZipFile)
+	data, err := inlineZip(runtime, *c.ZipFile)
 	out.ZipFile = data
 	return out, err
 }
@@ -181,15 +173,29 @@ func (s *Service) updateResource(ctx context.Context, r resource.Request, p, old
 	if err != nil {
 		return resource.Result{}, err
 	}
+	if config.Layers, err = s.resolveLayers(ctx, in.Layers); err != nil {
+		return resource.Result{}, err
+	}
 	if config.Code, err = s.takeCode(ctx, code); err != nil {
 		return resource.Result{}, err
 	}
+	uploaded, kept := config.Code.Blob, ""
 	_, err = s.update(ctx, t, nil, false, func(c *configuration) error {
-		revision, build, modified := c.RevisionID, c.BuildID, c.Modified
-		*c = config
-		c.RevisionID, c.BuildID, c.Modified = revision, build, modified
+		next := config
+		if c.Code.SHA256 == next.Code.SHA256 && next.Code.Dir == "" {
+			next.Code = c.Code
+		}
+		kept = next.Code.Blob
+		next.RevisionID, next.BuildID, next.Modified = c.RevisionID, c.BuildID, c.Modified
+		if next.contentOf() == c.contentOf() { // only tags or the like have changed: processes may go on
+			return errUnchanged
+		}
+		*c = next
 		return nil
 	})
+	if err != nil || kept != uploaded {
+		s.discard(ctx, uploaded)
+	}
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -213,118 +219,4 @@ func unlessGone(err error) error {
 		return nil
 	}
 	return err
-}
-
-type permissionProperties struct {
-	Action                *string `cfn:"required"`
-	EventSourceToken      *string
-	FunctionName          *string `cfn:"required"`
-	FunctionUrlAuthType   *string
-	InvokedViaFunctionUrl *bool
-	Principal             *string `cfn:"required"`
-	PrincipalOrgID        *string
-	SourceAccount         *string
-	SourceArn             *string
-}
-
-func (s *Service) createPermission(ctx context.Context, r resource.Request, p *permissionProperties) (resource.Result, error) {
-	sid := r.PhysicalName(100)
-	_, err := s.addPermission(ctx, &shape.AddPermissionInput{
-		StatementId: &sid, Action: p.Action, FunctionName: p.FunctionName, Principal: p.Principal, PrincipalOrgID: p.PrincipalOrgID,
-		SourceAccount: p.SourceAccount, SourceArn: p.SourceArn, EventSourceToken: p.EventSourceToken,
-		FunctionUrlAuthType: p.FunctionUrlAuthType, InvokedViaFunctionUrl: p.InvokedViaFunctionUrl,
-	})
-	if awsapi.Code(err) == "ResourceConflictException" { // the statement id is this step's own
-		err = nil
-	}
-	return resource.Result{PhysicalID: sid, Attributes: map[string]any{"Id": sid}}, err
-}
-
-func (s *Service) deletePermission(ctx context.Context, r resource.Request) error {
-	name, _ := r.Properties["FunctionName"].(string)
-	_, err := s.removePermission(ctx, &shape.RemovePermissionInput{FunctionName: &name, StatementId: &r.PhysicalID})
-	return unlessGone(err)
-}
-
-type versionProperties struct {
-	CodeSha256                   *string
-	Description                  *string
-	FunctionName                 *string `cfn:"required"`
-	FunctionScalingConfig        any
-	ProvisionedConcurrencyConfig any
-	RuntimePolicy                any
-}
-
-func (s *Service) createVersion(ctx context.Context, _ resource.Request, p *versionProperties) (resource.Result, error) {
-	out, err := s.publishVersion(ctx, &shape.PublishVersionInput{FunctionName: p.FunctionName, CodeSha256: p.CodeSha256, Description: p.Description})
-	if err != nil {
-		return resource.Result{}, err
-	}
-	return resource.Result{PhysicalID: *out.FunctionArn, Attributes: map[string]any{"Version": *out.Version, "FunctionArn": *out.FunctionArn}}, nil
-}
-
-func (s *Service) deleteVersion(ctx context.Context, r resource.Request) error {
-	_, err := s.deleteFunction(ctx, &shape.DeleteFunctionInput{FunctionName: &r.PhysicalID})
-	return unlessGone(err)
-}
-
-type aliasProperties struct {
-	Description                  *string
-	FunctionName                 *string `cfn:"required,createonly"`
-	FunctionVersion              *string `cfn:"required"`
-	Name                         *string `cfn:"required,createonly"`
-	ProvisionedConcurrencyConfig any
-	RoutingConfig                *struct {
-		AdditionalVersionWeights []struct {
-			FunctionVersion string
-			FunctionWeight  float64
-		}
-	}
-}
-
-func (p *aliasProperties) routing() *shape.AliasRoutingConfiguration {
-	out := &shape.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}}
-	if p.RoutingConfig != nil {
-		for _, w := range p.RoutingConfig.AdditionalVersionWeights {
-			out.AdditionalVersionWeights[w.FunctionVersion] = w.FunctionWeight
-		}
-	}
-	return out
-}
-
-func aliasResult(out *shape.AliasConfiguration) resource.Result {
-	return resource.Result{PhysicalID: *out.AliasArn, Attributes: map[string]any{"AliasArn": *out.AliasArn}}
-}
-
-func (s *Service) createAliasResource(ctx context.Context, r resource.Request, p *aliasProperties) (resource.Result, error) {
-	out, err := s.createAlias(ctx, &shape.CreateAliasInput{FunctionName: p.FunctionName, Name: p.Name, FunctionVersion: p.FunctionVersion, Description: p.Description, RoutingConfig: p.routing()})
-	if err != nil {
-		return resource.Result{}, err
-	}
-	return aliasResult(out), nil
-}
-
-func (s *Service) updateAliasResource(ctx context.Context, r resource.Request, p, _ *aliasProperties) (resource.Result, error) {
-	out, err := s.updateAlias(ctx, &shape.UpdateAliasInput{FunctionName: p.FunctionName, Name: p.Name, FunctionVersion: p.FunctionVersion, Description: p.Description, RoutingConfig: p.routing()})
-	if err != nil {
-		return resource.Result{}, err
-	}
-	return aliasResult(out), nil
-}
-
-func (s *Service) deleteAliasResource(ctx context.Context, r resource.Request) error {
-	function, name, ok := cutLast(r.PhysicalID, ":")
-	if !ok {
-		return nil
-	}
-	_, err := s.deleteAlias(ctx, &shape.DeleteAliasInput{FunctionName: &function, Name: &name})
-	return unlessGone(err)
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }

@@ -158,7 +158,8 @@ func TestRuntimeAPI(t *testing.T) {
 	})
 	t.Run("a request lost with its connection is sent again", func(t *testing.T) {
 		url, out := start(t, Invocation{RequestID: "id-7", Payload: []byte(`{"a":1}`)})
-		do(t, "GET", url+"/invocation/next", "", "Connection", "close")
+		do(t, "GET", url+"/invocation/next", "")
+		http.DefaultClient.CloseIdleConnections()
 		eventually(t, "the connection is gone", func() bool {
 			p.mu.Lock()
 			defer p.mu.Unlock()
