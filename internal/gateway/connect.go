@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -36,6 +37,10 @@ func (g *Gateway) open(conn loop.Conn, h *loop.Handshake) {
 		return
 	}
 	u.st, u.r = st, st.connect
+	if !st.upgrades.take(u.at) {
+		u.refuse(refused(429, tooManyRequests, errThrottled, throttledHint))
+		return
+	}
 	u.s = &session{conn: conn, id: u.id, stage: served}
 	conn.Attach(u.s)
 	if r := u.r; r == nil || (r.authorization == "" || r.authorization == "NONE") && (r.backend == nil || r.backend.Inline) {
@@ -75,7 +80,8 @@ func (u *upgrade) run() {
 			return
 		}
 	}
-	u.s.head = appendHead(nil, u.st, u.id, u.at, u.h, caller)
+	var buf [512]byte
+	u.s.head = bytes.Clone(appendHead(buf[:0], u.st, u.id, u.at, u.h, caller)) // no longer than it must be: it stays
 	resp := integration.Response{Status: 200}
 	if u.r != nil && (u.r.backend != nil || u.r.target != nil) {
 		var err error

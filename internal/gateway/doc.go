@@ -6,6 +6,7 @@
 //	stage.go        a stage, compiled: its routes, and which of them takes a message
 //	address.go      which stage a request is for
 //	connect.go      the upgrade: authorisation, $connect, the status that decides
+//	throttle.go     how many may, and how often
 //	authorize.go    who may connect
 //	session.go      a connection's state, and the order in which its messages start
 //	message.go      a message: route, integration, reply
@@ -23,6 +24,6 @@
 // microseconds of each other is the scheduler's choice; with a Concurrency of 1 the order is strict. A client that is further ahead has
 // its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
 //
-// Not here yet: custom domains, Lambda authorizers, API keys, throttling, models, access logs, metrics. A route that needs one of the
+// Not here yet: custom domains, Lambda authorizers, API keys, models, access logs, metrics. A route that needs one of the
 // first three refuses and says so.
 package gateway

@@ -78,3 +78,17 @@ func FuzzEvents(f *testing.F) {
 		}
 	})
 }
+
+func TestBucket(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	b := &bucket{rate: 2, burst: 3}
+	for i, tt := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {0, true}, {0, true}, {0, false}, {400 * time.Millisecond, false}, {100 * time.Millisecond, true}, {0, false}, {time.Hour, true}, {0, true}, {0, true}, {0, false}, {-time.Hour, false}, {time.Hour, false}} {
+		at = at.Add(tt.after)
+		if got := b.take(at); got != tt.want {
+			t.Errorf("request %d: %v, want %v", i, got, tt.want)
+		}
+	}
+}

@@ -36,6 +36,8 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 			Cause: errors.New("no route matches the message, and the deployment has no $default route"),
 			Hint:  "add the route and deploy it, or check the route selection expression",
 		})
+	case !c.r.throttle.take(at):
+		c.finish(integration.Response{}, &integration.Failure{Status: 429, Message: tooManyRequests, Cause: errThrottled, Hint: throttledHint})
 	case c.r.backend == nil:
 		c.finish(integration.Response{}, c.r.noTarget())
 	case c.r.backend.Inline:

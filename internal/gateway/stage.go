@@ -30,8 +30,9 @@ type stage struct {
 	routes          map[string]*route // by key, without $connect and $disconnect
 	connect         *route
 	disconnect      *route
-	fallback        *route // $default
-	variables       []byte // of the stage, as `"stageVariables":{…},`, or nothing
+	fallback        *route  // $default
+	upgrades        *bucket // of $connect, also without a route
+	variables       []byte  // of the stage, as `"stageVariables":{…},`, or nothing
 	warnings        []string
 }
 
@@ -44,6 +45,7 @@ type route struct {
 	target        error                    // why it has none, if it should
 	twoWay        bool
 	authorization string
+	throttle      *bucket
 	keyRequired   bool
 	required      []string // request parameters
 }
@@ -58,6 +60,7 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		selector:  selection.Parse(d.API.RouteSelectionExpression),
 		routes:    make(map[string]*route, len(d.Routes)),
 		variables: quoteVariables(snapshot.Stage.Variables),
+		upgrades:  bucketOf(&snapshot.Stage, connectKey),
 	}
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
 	for i := range d.Integrations {
@@ -65,6 +68,7 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 	}
 	for i := range d.Routes {
 		r := st.compileRoute(&d.Routes[i], targets)
+		r.throttle = bucketOf(&snapshot.Stage, r.key)
 		if cfg.TwoWayByExpression && d.Routes[i].RouteResponseSelectionExpression != "" {
 			r.twoWay = true
 		}
