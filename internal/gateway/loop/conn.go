@@ -65,8 +65,10 @@ func (c Conn) Accept(subprotocol string) error {
 	s.pending.Add(-1)
 	s.open.Add(1)
 	r.flags |= flAccepted
-	r.state.Store(stOpen) // from here the connection is found, before the client can know
-	_ = s.emit(c.slot, r, appendSwitching(nil, x.accept[:], subprotocol), true, must) // Closed follows if the client is gone
+	// From here the connection is found, before the client can know. If the
+	// client is gone already, Closed follows.
+	r.state.Store(stOpen)
+	_ = s.emit(c.slot, r, appendSwitching(nil, x.accept[:], subprotocol), true, must)
 	s.tidy(r)
 	if r.flags&(flHeld|flStream) != 0 {
 		s.nudge(c.slot, r)

@@ -296,13 +296,14 @@ func (st *stream) work(b []byte) {
 // nudge is called with the record locked, when something is due that the
 // reading goroutine cannot know of.
 func (st *stream) nudge() {
-	if st.r.flags&flKill != 0 {
-		st.raw.Close()
-		return
-	}
-	if !st.told && st.r.state.Load() != stPending {
+	kill := st.r.flags&flKill != 0
+	if !st.told && (kill || st.r.state.Load() != stPending) {
 		st.told = true
 		close(st.answered)
+	}
+	if kill {
+		st.raw.Close()
+		return
 	}
 	st.background.Go(func() {
 		st.calls.Lock()
