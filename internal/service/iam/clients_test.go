@@ -41,48 +41,98 @@ assert [u["UserName"] for u in iam.get_paginator("list_users").paginate(Paginati
 print("done")
 `
 
+// clientEnv is the environment of a client that signs with the administrator's key.
+func (s *server) clientEnv(t *testing.T) []string {
+	return append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.admin.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.admin.Secret, "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_ENDPOINT_URL="+s.url, "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=")
+}
+
+// missing skips a test whose program is not here; in CI it must be.
+func missing(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
 // TestClients lets boto3 and the aws command talk to IAM and STS.
 func TestClients(t *testing.T) {
 	s := start(t, iam.Config{})
-	env := append(os.Environ(), "AWS_ACCESS_KEY_ID="+s.admin.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.admin.Secret, "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_ENDPOINT_URL="+s.url, "AWS_EC2_METADATA_DISABLED=true", "HOME="+t.TempDir(), "AWS_PAGER=")
-	run := func(name string, args ...string) string {
+	run := func(t *testing.T, name string, args ...string) string {
 		t.Helper()
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(name + " is not installed")
-		}
 		cmd := exec.CommandContext(t.Context(), name, args...)
-		cmd.Env = env
+		cmd.Env = s.clientEnv(t)
 		out, err := cmd.CombinedOutput()
-		if err != nil && (strings.Contains(string(out), "No module named 'boto3'") || strings.Contains(string(out), "command not found")) && os.Getenv("CI") != "true" {
-			t.Skipf("%s cannot run: %s", name, out)
-		}
 		if err != nil {
 			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 		}
 		return string(out)
 	}
 	t.Run("boto3", func(t *testing.T) {
+		if exec.Command("python3", "-c", "import boto3").Run() != nil {
+			missing(t, "python3 with boto3 is not installed")
+		}
 		script := filepath.Join(t.TempDir(), "iam.py")
 		if err := os.WriteFile(script, []byte(boto3Script), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out := run("python3", script, s.url); !strings.Contains(out, "done") {
+		if out := run(t, "python3", script, s.url); !strings.Contains(out, "done") {
 			t.Error(out)
 		}
 	})
 	t.Run("aws", func(t *testing.T) {
-		if out := run("aws", "sts", "get-caller-identity"); !strings.Contains(out, `"Arn": "arn:aws:iam::000000000000:root"`) {
+		if exec.Command("aws", "--version").Run() != nil {
+			missing(t, "the aws command is not installed")
+		}
+		if out := run(t, "aws", "sts", "get-caller-identity"); !strings.Contains(out, `"Arn": "arn:aws:iam::000000000000:root"`) {
 			t.Error(out)
 		}
-		if out := run("aws", "iam", "create-policy", "--policy-name", "cli", "--policy-document", allow("s3:*", "*")); !strings.Contains(out, "policy/cli") {
+		if out := run(t, "aws", "iam", "create-policy", "--policy-name", "cli", "--policy-document", allow("s3:*", "*")); !strings.Contains(out, "policy/cli") {
 			t.Error(out)
 		}
-		if out := run("aws", "iam", "list-policies", "--scope", "Local"); !strings.Contains(out, `"PolicyName": "cli"`) {
+		if out := run(t, "aws", "iam", "list-policies", "--scope", "Local"); !strings.Contains(out, `"PolicyName": "cli"`) {
 			t.Error(out)
 		}
 	})
+}
+
+// TestTerraform applies testdata/iam.tf, after which a plan must find nothing to do. SALLYPORT_TF_PLUGINS may name a folder with the
+// provider.
+func TestTerraform(t *testing.T) {
+	if testing.Short() {
+		t.Skip("terraform takes a minute")
+	}
+	if exec.Command("terraform", "version").Run() != nil {
+		missing(t, "terraform is not installed")
+	}
+	s := start(t, iam.Config{})
+	dir := t.TempDir()
+	source, err := os.ReadFile("testdata/iam.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "iam.tf"), source, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "terraform", append(args, "-input=false", "-no-color")...)
+		cmd.Dir = dir
+		cmd.Env = s.clientEnv(t)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	initArgs := []string{"init"}
+	if plugins := os.Getenv("SALLYPORT_TF_PLUGINS"); plugins != "" {
+		initArgs = append(initArgs, "-plugin-dir="+plugins)
+	}
+	if out, err := run(initArgs...); err != nil {
+		missing(t, "terraform cannot get the AWS provider here; SALLYPORT_TF_PLUGINS may name a folder that has it: "+out)
+	}
+	for _, args := range [][]string{{"apply", "-auto-approve"}, {"plan", "-detailed-exitcode"}, {"destroy", "-auto-approve"}} {
+		if out, err := run(args...); err != nil {
+			t.Fatalf("%v: %v\n%s\n%s", args, err, out, s.log.String())
+		}
+	}
 }
