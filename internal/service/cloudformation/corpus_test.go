@@ -3,6 +3,7 @@ package cloudformation_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -357,4 +358,44 @@ func (a *anyType) Delete(context.Context, resource.Request) error { return nil }
 
 func (fixedParameters) Parameter(_ context.Context, name string, _ int64) (string, error) {
 	return "value of " + name, nil
+}
+
+type errorCase struct {
+	ID, Op, Code, Message string
+	HTTPStatus            int
+	Params                map[string]any
+}
+
+// TestRecordedErrors makes the calls that were recorded with their errors, as far as a recording has all that is needed.
+func TestRecordedErrors(t *testing.T) {
+	cases := readCorpus[errorCase](t, "cfn/errors.dev.json")
+	passed, run := 0, 0
+	for _, c := range cases {
+		if c.Op == "" || c.Params == nil || strings.Contains(fmt.Sprint(c.Params), "«") {
+			continue // it refers to what other calls have made
+		}
+		w := start(t, cloudformation.Options{Objects: objects{}})
+		if _, offered := w.Operations()[c.Op]; !offered {
+			continue // another service, or an operation that is not offered
+		}
+		run++
+		t.Run(c.ID, func(t *testing.T) {
+			switch {
+			case strings.Contains(c.Message, "already exists"):
+				w.settled(t, w.create(t, c.Params["StackName"].(string), c.Params["TemplateBody"].(string)))
+			case c.Code == "ChangeSetNotFound" && c.Params["StackName"] != nil:
+				w.settled(t, w.create(t, c.Params["StackName"].(string), oneTopic))
+			case c.Op == "GetTemplate" && c.Params["ChangeSetName"] != nil, strings.Contains(c.Message, "does not exist"):
+			}
+			in, _ := json.Marshal(c.Params)
+			_, err := awsapi.NewCatalog([]awsapi.Service{w.Service}).Call(w.ctx, "cloudformation", c.Op, in)
+			var e *awsapi.Error
+			if !errors.As(err, &e) || e.Code != c.Code || e.Status != c.HTTPStatus || !(tokens{}).match(c.Message, e.Message) {
+				t.Errorf("%s(%s)\n got  %v\n want %s %d %s", c.Op, in, err, c.Code, c.HTTPStatus, c.Message)
+				return
+			}
+			passed++
+		})
+	}
+	t.Logf("%d of %d recorded errors agree", passed, run)
 }

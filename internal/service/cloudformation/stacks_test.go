@@ -267,7 +267,9 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("DE-025 there are %v", w.shelf.items)
 	}
 	var skipped bool
-	if err := w.Delete(w.ctx, "s", func(e cloudformation.Event) { skipped = skipped || e.LogicalID == "Kept" && e.Status == "DELETE_SKIPPED" }); err != nil {
+	if err := w.Delete(w.ctx, "s", func(e cloudformation.Event) {
+		skipped = skipped || e.LogicalID == "Kept" && e.Status == "DELETE_SKIPPED"
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if !skipped || len(w.shelf.items) != 2 {

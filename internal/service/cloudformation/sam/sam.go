@@ -197,6 +197,9 @@ func (t *transformer) failed(causes ...*cause) *Error {
 				id = c.id
 			}
 			e.Position = t.doc.At("Resources", id)
+			if id == "Globals" || id == "" {
+				e.Position = t.doc.At(id)
+			}
 		}
 	}
 	return e

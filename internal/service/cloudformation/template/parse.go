@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -104,26 +103,16 @@ type jsonParser struct {
 func parseJSON(d *Document, text []byte) (any, error) {
 	p := &jsonParser{dec: json.NewDecoder(bytes.NewReader(text)), text: text, doc: d}
 	p.dec.UseNumber()
-	v, err := p.value("", 0)
-	if err == nil {
-		if _, after := p.dec.Token(); after != io.EOF {
-			err = after
-			if err == nil {
-				err = p.malformed(p.dec.InputOffset())
-			}
-		}
-	}
-	if err == nil {
-		return v, nil
-	}
-	var e *Error
-	if errors.As(err, &e) {
-		return nil, e
-	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
+	var all json.RawMessage
+	if syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, &all)); ok {
 		return nil, p.malformed(syntax.Offset)
 	}
-	return nil, p.malformed(int64(len(text)))
+	v, err := p.value("", 0)
+	var e *Error
+	if err != nil && !errors.As(err, &e) {
+		return nil, p.malformed(int64(len(text)))
+	}
+	return v, err
 }
 
 // malformed says that the byte before offset is wrong. AWS: the column is that of the byte after it.
