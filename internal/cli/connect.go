@@ -45,7 +45,7 @@ Without an argument it connects to the only API of the running server. Ctrl-D or
 	f.StringArrayVarP(&opts.headers, "header", "H", nil, "a header of the upgrade request, as \"Name: value\" (repeatable)")
 	f.StringArrayVarP(&opts.subprotocols, "subprotocol", "s", nil, "a subprotocol to offer (repeatable)")
 	f.StringArrayVar(&opts.send, "send", nil, "send this message, then close after the answers of --wait (repeatable)")
-	f.DurationVar(&opts.wait, "wait", time.Second, "with --send: how long to wait for more after the last message")
+	f.DurationVar(&opts.wait, "wait", time.Second, "with --send, or lines from a file: how long to wait for more after the last message")
 	f.BoolVar(&opts.json, "json", false, "print one JSON object per event: {\"type\":\"message\",\"data\":…}")
 	return cmd
 }
@@ -108,39 +108,49 @@ func connect(ctx context.Context, opts connectOptions) error {
 	return nil
 }
 
-// write sends --send, or the lines of the input, and returns when there is no more to do.
+// write sends --send, or the lines of the input, and returns when there is no more to do: at once at the end of what somebody types,
+// after the answers of what was given, and never if nothing was given.
 func (o *connectOptions) write(ctx context.Context, c *websocket.Conn, received <-chan struct{}) error {
-	if len(o.send) > 0 {
-		for _, text := range o.send {
-			if err := sendText(ctx, c, text); err != nil {
-				return err
-			}
-		}
-		for quiet := time.NewTimer(o.wait); ; {
-			select {
-			case <-received:
-				quiet.Reset(o.wait)
-			case <-quiet.C:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-	lines := bufio.NewScanner(o.in)
-	lines.Buffer(nil, 256<<10)
-	for lines.Scan() {
-		if lines.Text() == "" {
-			continue
-		}
-		if err := sendText(ctx, c, lines.Text()); err != nil {
+	sent := 0
+	for _, text := range o.send {
+		if err := sendText(ctx, c, text); err != nil {
 			return err
 		}
+		sent++
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read input: %w", err)
+	if sent == 0 {
+		lines := bufio.NewScanner(o.in)
+		lines.Buffer(nil, 256<<10)
+		for lines.Scan() {
+			if lines.Text() == "" {
+				continue
+			}
+			if err := sendText(ctx, c, lines.Text()); err != nil {
+				return err
+			}
+			sent++
+		}
+		if err := lines.Err(); err != nil {
+			return fmt.Errorf("read input: %w", err)
+		}
+		if isTerminal(o.in) {
+			return nil
+		}
 	}
-	return nil
+	if sent == 0 { // an empty input: a listener
+		<-ctx.Done()
+		return nil
+	}
+	for quiet := time.NewTimer(o.wait); ; {
+		select {
+		case <-received:
+			quiet.Reset(o.wait)
+		case <-quiet.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // sendText sends one message, in frames that AWS takes.

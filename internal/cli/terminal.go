@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/term"
 )
 
 // A terminal writes for people: colours only where they are seen, whole lines only, from many goroutines. With JSON output
@@ -23,11 +24,14 @@ type terminal struct {
 // newTerminal returns a terminal on w. NO_COLOR turns colours off, as https://no-color.org asks.
 func newTerminal(w io.Writer, json bool) *terminal {
 	t := &terminal{w: w, json: json}
-	if f, ok := w.(*os.File); ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		info, err := f.Stat()
-		t.colour = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
+	t.colour = isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return t
+}
+
+// isTerminal reports whether a stream is somebody's screen or keyboard.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(f.Fd())
 }
 
 var (

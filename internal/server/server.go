@@ -57,6 +57,7 @@ type Server struct {
 	gateway        *gateway.Gateway
 	http           *http.Server
 	catalog        *awsapi.Catalog
+	gate           *awsapi.Gatekeeper
 	Logs           *logs.Service
 	CloudFormation *cloudformation.Service
 	parts          []part
@@ -134,7 +135,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	if s.admin, s.adminIsNew, err = s.identity.AdminKey(ctx); err != nil {
 		return err
 	}
-	gate := awsapi.NewGatekeeper(s.identity, cfg.Log, awsapi.GateOptions{Permissive: cfg.Permissive, Account: cfg.Account})
+	s.gate = awsapi.NewGatekeeper(s.identity, cfg.Log, awsapi.GateOptions{Permissive: cfg.Permissive, Account: cfg.Account})
 
 	s.Logs = logs.New(stores, b, cfg.Log)
 	runtimes := runtime.New(runtime.Options{Dir: filepath.Join(cfg.Cache, "runtime")})
@@ -161,9 +162,9 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.gateway = gateway.New(gateway.Config{
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
 		Backends:   integration.Backends{Lambda: functions},
-		Signatures: gate, Authorizer: s.identity, Observer: cfg.Observer, Log: cfg.Log,
+		Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Log: cfg.Log,
 	})
-	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: gate, Authorizer: s.identity, Log: cfg.Log})
+	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log})
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.http = &http.Server{
 		Handler: edge.Handler(edge.Config{
 			Connections: push,
-			AWS:         awsapi.Handler(s.catalog, gate, s.identity, awsapi.Options{Log: cfg.Log, Region: cfg.Region}),
+			AWS:         awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{Log: cfg.Log, Region: cfg.Region}),
 			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
 			Own:         s.ownHandler(),
 		}),
