@@ -57,17 +57,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) serve(q *request) error {
-	caller, err := h.caller(q)
-	if err != nil {
-		return err
-	}
-	q.ctx = awsapi.WithCaller(q.ctx, caller)
+	var err error
 	if q.query, err = url.ParseQuery(q.r.URL.RawQuery); err != nil {
 		return awsapi.Errorf("InvalidURI", 400, "Couldn't parse the specified URI.")
 	}
 	if q.bucket, q.key, err = address(q.r.Host, q.r.URL.EscapedPath()); err != nil {
 		return awsapi.Errorf("InvalidURI", 400, "Couldn't parse the specified URI.")
 	}
+	caller, err := h.caller(q)
+	if err != nil {
+		return err
+	}
+	q.ctx = awsapi.WithCaller(q.ctx, caller)
 	op, ok := q.operation()
 	if !ok {
 		return errNotImplemented()
@@ -96,9 +97,17 @@ func (h *handler) caller(q *request) (awsapi.Caller, error) {
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		peer = ap.Addr().Unmap()
 	}
-	caller, chunks, err := h.gate.VerifyUnread(q.ctx, &signed, api, peer)
-	q.chunks = chunks
+	caller, err := h.verify(q, &signed, peer)
 	caller.SourceIP, caller.UserAgent = peer.String(), r.UserAgent()
+	return caller, err
+}
+
+func (h *handler) verify(q *request, signed *sigv4.Request, peer netip.Addr) (awsapi.Caller, error) {
+	if isV2(q.query) {
+		return h.verifyV2(q, signed, peer)
+	}
+	caller, chunks, err := h.gate.VerifyUnread(q.ctx, signed, api, peer)
+	q.chunks = chunks
 	return caller, err
 }
 

@@ -89,7 +89,7 @@ func showVersion(q *request, b *bucket, v *version) {
 		h.Set(name, value)
 	}
 	for name, value := range v.Meta {
-		h.Set("X-Amz-Meta-"+name, value)
+		h["x-amz-meta-"+name] = []string{value} // clients take the name as it is written
 	}
 	if strings.EqualFold(q.r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") && q.r.Header.Get("Range") == "" {
 		showChecksums(h, v.Checksum)
