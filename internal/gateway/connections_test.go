@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
+	busnats "github.com/sallyport/sallyport/internal/bus/nats"
 	"github.com/sallyport/sallyport/internal/gateway"
+	"github.com/sallyport/sallyport/internal/natsd"
+	storenats "github.com/sallyport/sallyport/internal/store/nats"
 )
 
 // join connects and returns the connection's id.
@@ -233,7 +236,20 @@ func TestClientDoesNotRead_DP300(t *testing.T) {
 }
 
 func TestTwoNodes(t *testing.T) {
-	w := newWorld(t)
+	t.Run("memory", func(t *testing.T) { twoNodes(t, newWorld(t)) })
+	t.Run("nats", func(t *testing.T) {
+		engine, err := natsd.Embedded(natsd.Config{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { engine.Close() })
+		w := newWorld(t)
+		w.stores, w.bus = storenats.New(engine.Conn()), busnats.New(engine.Conn())
+		twoNodes(t, w)
+	})
+}
+
+func twoNodes(t *testing.T, w *world) {
 	a, b := w.node(), w.node()
 	w.on("connect", returns(`{}`))
 	w.on("disconnect", returns(`{}`))

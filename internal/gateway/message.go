@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
@@ -33,8 +34,8 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 	case c.r == nil:
 		c.finish(integration.Response{}, &integration.Failure{
 			Status: 403, Message: forbidden,
-			Cause: errors.New("no route matches the message, and the deployment has no $default route"),
-			Hint:  "add the route and deploy it, or check the route selection expression",
+			Cause: g.noRoute(st, text),
+			Hint:  "send a message for one of them, or add the route and deploy it",
 		})
 	case !c.r.throttle.take(at):
 		c.finish(integration.Response{}, &integration.Failure{Status: 429, Message: tooManyRequests, Cause: errThrottled, Hint: throttledHint})
@@ -51,6 +52,17 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 		return
 	}
 	g.free(c)
+}
+
+var errNoRoute = errors.New("no route matches the message, and the deployment has no $default route")
+
+// noRoute says why there is no route, at length if somebody is there to read it: many clients keep their connections open with messages
+// that have none.
+func (g *Gateway) noRoute(st *stage, text []byte) error {
+	if g.silent() && !g.log.Enabled(g.working, slog.LevelDebug) {
+		return errNoRoute
+	}
+	return st.noRoute(text)
 }
 
 // notStarted is the failure of a message whose turn does not come.

@@ -130,6 +130,22 @@ func (st *stage) route(message []byte) *route {
 	return st.fallback
 }
 
+// noRoute says why route found nothing.
+func (st *stage) noRoute(message []byte) error {
+	keys := slices.Sorted(maps.Keys(st.routes))
+	if len(keys) > 20 {
+		keys = append(keys[:20], "…")
+	}
+	key, ok := st.selector.Append(nil, message, nil)
+	if !ok {
+		return fmt.Errorf("the message is no JSON object, and there is no $default route; routes are %q", keys)
+	}
+	if len(key) > 100 {
+		key = append(key[:100], "…"...)
+	}
+	return fmt.Errorf("there is no route %q in the deployment, and no $default route; routes are %q", key, keys)
+}
+
 func quoteVariables(variables map[string]string) []byte {
 	if len(variables) == 0 {
 		return nil
