@@ -334,6 +334,26 @@ func TestTooFarAhead(t *testing.T) {
 	c.quiet()
 }
 
+// TestClientDoesNotRead asks for more than is taken: nothing is lost in silence, the connection is closed.
+func TestClientDoesNotRead(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	w.on("big", returns(`{"body":"`+strings.Repeat("x", 128<<10)+`"}`))
+	w.on("disconnect", returns(`{}`))
+	w.deploy(route("big", twoWay), route("$disconnect"))
+	c := n.connect("/prod")
+	for range 400 {
+		if len(w.functions.of("disconnect")) > 0 {
+			break
+		}
+		_, _ = c.nc.Write([]byte("\x81\x90\x00\x00\x00\x00{\"action\":\"big\"}"))
+	}
+	w.eventually(func() bool { return len(w.functions.of("disconnect")) == 1 }, "the connection is open")
+	if code := dig(w.functions.of("disconnect")[0].event, "requestContext", "disconnectStatusCode"); code != 1011.0 {
+		t.Errorf("closed with %v, want 1011", code)
+	}
+}
+
 func TestFrames(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
