@@ -3,6 +3,7 @@ package lambda
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/arn"
@@ -78,6 +79,12 @@ type asyncConfig struct {
 
 func functionKey(account, region, name string) string {
 	return account + "/" + region + "/function/" + name
+}
+
+// isFunctionKey tells functions from layers in the store.
+func isFunctionKey(key string) bool {
+	parts := strings.Split(key, "/")
+	return len(parts) == 4 && parts[2] == "function"
 }
 
 func (f *function) key() string { return functionKey(f.Account, f.Region, f.Name) }

@@ -178,7 +178,7 @@ func (e *environment) finish(c *call, o outcome) {
 		rep.errorType = o.errorType
 	}
 	if e.spec.Tracing == "Active" {
-		rep.traceID = c.trace
+		rep.traceID = root(c.trace)
 	}
 	e.log.end(now, rep)
 	if c.in.Tail {
@@ -218,6 +218,13 @@ func (e *environment) timeUp(c *call) {
 		e.log.platform(now, iso(now)+" "+c.id+" Task timed out after "+seconds(e.spec.timeout())+" seconds")
 	}
 	e.finish(c, o)
+}
+
+// working says whether the process has a request, or is still starting.
+func (e *environment) working() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.call != nil || !e.asked
 }
 
 // retire lets the process end: now if it is idle, after its request otherwise.

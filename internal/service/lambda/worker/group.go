@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -64,6 +65,16 @@ func newID() string {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	x := hex.EncodeToString(b[:])
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}
+
+// root is the id in a trace header: "Root=1-…;Parent=…;Sampled=0".
+func root(trace string) string {
+	for part := range strings.SplitSeq(trace, ";") {
+		if id, ok := strings.CutPrefix(part, "Root="); ok {
+			return id
+		}
+	}
+	return trace
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) }

@@ -394,3 +394,18 @@ func TestNode_Bystanders(t *testing.T) {
 	fails(t, p, s, `{"exit":1}`, "Runtime.ExitError", "RequestId: <id> Error: Runtime exited without providing a reason")
 	eventually(t, "the function's child is gone", func() bool { return syscall.Kill(pid, 0) != nil })
 }
+
+func TestNode_TaskRoot_LA045(t *testing.T) {
+	need(t, "node")
+	p := startPool(t, Options{})
+	s, _ := js(t, `const fs = require("fs"); const t = (f) => { try { fs.writeFileSync(f, "x"); fs.unlinkSync(f); return "ok" } catch (e) { return e.code } };
+exports.handler = async () => [t("new.txt"), t(process.env.LAMBDA_TASK_ROOT + "/index.js"), t(require("os").tmpdir() + "/sallyport-test-" + process.pid)]`)
+	// As the control API leaves it.
+	for _, path := range []string{filepath.Join(s.CodeDir, "index.js"), s.CodeDir} {
+		if err := os.Chmod(path, 0o555); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { os.Chmod(s.CodeDir, 0o755) })
+	succeeds(t, p, s, `{}`, `["EACCES","EACCES","ok"]`)
+}

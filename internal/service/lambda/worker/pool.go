@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	stdruntime "runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,6 +88,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	thread.Go(func() {
 		// Linux kills a process when the thread that started it ends: this thread ends last.
 		stdruntime.LockOSThread()
+		humble()
 		for {
 			select {
 			case s := <-p.spawns:
@@ -151,7 +153,7 @@ func (p *Pool) Invoke(ctx context.Context, spec *Spec, in Invocation) (Result, e
 }
 
 // Prepare has n environments of spec started and waiting, for provisioned concurrency or to spare the first request its
-// cold start. It does not wait for them.
+// cold start. It does not wait for them, and they end after their idle time like all others.
 func (p *Pool) Prepare(spec *Spec, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -220,6 +222,7 @@ func (p *Pool) sweep(now time.Time) {
 		check = append(check, e)
 	}
 	p.mu.Unlock()
+	check = slices.DeleteFunc(check, func(e *environment) bool { return !e.working() })
 	for _, e := range end {
 		e.retire()
 	}

@@ -114,16 +114,12 @@ func (p *Pool) warnOnce(text string) {
 // start starts the process, and the goroutines that speak with it and watch it.
 func (e *environment) start(cred Credentials) error {
 	p := e.pool
-	dir, err := filepath.Abs(e.spec.CodeDir)
-	if err != nil {
-		return err
-	}
 	talk, err := e.open()
 	if err != nil {
 		return err
 	}
 	e.close = talk.close
-	cmd := command{argv: e.launch.Argv, dir: dir, extra: talk.file}
+	cmd := command{argv: e.launch.Argv, dir: e.spec.codeDir(), extra: talk.file}
 	cmd.env = append(variablesOf(e.spec, e.launch, e.log.name, talk.api, cred).list(), talk.env...)
 	e.begun = time.Now()
 	e.log.initStart(e.begun, e.launch.Version, e.spec.Region)
@@ -166,7 +162,7 @@ func (e *environment) start(cred Credentials) error {
 func awsPath(err error, spec *Spec) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
-		if rel, relErr := filepath.Rel(spec.CodeDir, pe.Path); relErr == nil && filepath.IsLocal(rel) {
+		if rel, relErr := filepath.Rel(spec.codeDir(), pe.Path); relErr == nil && filepath.IsLocal(rel) {
 			return &runtime.EntrypointError{Text: fmt.Sprintf("%s /var/task/%s: %v", pe.Op, filepath.ToSlash(rel), pe.Err)}
 		}
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,14 @@ func (s *Spec) logGroup() string {
 		return "/aws/lambda/" + s.FunctionName
 	}
 	return s.LogGroup
+}
+
+// codeDir is where the code is, whatever the working directory of a process.
+func (s *Spec) codeDir() string {
+	if abs, err := filepath.Abs(s.CodeDir); err == nil {
+		return abs
+	}
+	return s.CodeDir
 }
 
 func (s *Spec) timeout() time.Duration {
@@ -48,7 +57,7 @@ func (s *Spec) arn() string {
 }
 
 func (s *Spec) function() runtime.Function {
-	return runtime.Function{Runtime: s.Runtime, Handler: s.Handler, CodeDir: s.CodeDir, LayerDir: s.LayerDir, Modules: s.Modules, Vars: s.Env, MemoryMB: s.memoryMB()}
+	return runtime.Function{Runtime: s.Runtime, Handler: s.Handler, CodeDir: s.codeDir(), LayerDir: s.LayerDir, Modules: s.Modules, Vars: s.Env, MemoryMB: s.memoryMB()}
 }
 
 // A variables collects an environment: what is set later wins.
@@ -89,7 +98,7 @@ func variablesOf(s *Spec, l runtime.Launch, logStream, api string, c Credentials
 		"AWS_LAMBDA_LOG_STREAM_NAME="+logStream,
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
 		"AWS_LAMBDA_RUNTIME_API="+api,
-		"LAMBDA_TASK_ROOT="+s.CodeDir,
+		"LAMBDA_TASK_ROOT="+s.codeDir(),
 		"LAMBDA_RUNTIME_DIR=/var/runtime",
 		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR",
 		"AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:2000",

@@ -6,8 +6,8 @@
 // stream.cjs is awslambda.streamifyResponse, errors.cjs writes errors as Lambda does.
 'use strict';
 
+const fs = require('fs');
 const net = require('net');
-const path = require('path');
 const errors = require('./errors.cjs');
 const log = require('./console.cjs');
 const names = require('./names.cjs');
@@ -21,7 +21,7 @@ delete env.SALLYPORT_NAMES;
 delete env.SALLYPORT_EDGE;
 log.patch();
 stream.install();
-errors.hide([[taskRoot, '/var/task'], [__dirname, '/var/runtime']]);
+errors.hide([[taskRoot, '/var/task'], [fs.realpathSync(taskRoot), '/var/task'], [__dirname, '/var/runtime']]);
 
 // Kinds of frames; worker/frames.go has the same list.
 const READY = 1, RESPONSE = 2, ERROR = 3, INIT_ERROR = 4, FATAL = 5;
