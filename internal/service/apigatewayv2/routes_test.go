@@ -224,7 +224,11 @@ func TestAuthorizers(t *testing.T) {
 // make a route at once one wins, the others hear of the conflict, and what is stored is whole.
 func TestOneOfManyWins_CP093(t *testing.T) {
 	f := newFixture(t)
-	second := newFixtureOn(t, f.stores)
+	oneOfManyWins(t, f, newFixtureOn(t, f.stores))
+}
+
+func oneOfManyWins(t *testing.T, f, second *fixture) {
+	t.Helper()
 	api := strings.TrimPrefix(f.api(), "/v2/apis/")
 	f.must(201, "POST", "/v2/apis/"+api+"/stages", `{"stageName":"prod","autoDeploy":true}`)
 	const clients, keys = 10, 6
