@@ -127,12 +127,12 @@ func (u *upgrade) accept(resp integration.Response) {
 		u.refuse(refused(502, internalError, err, "return a subprotocol that can be a header's value"))
 		return
 	}
-	r := u.record()
-	r.Status = 101
-	if err != nil {
-		r.Status, r.Error, r.Cause = 0, "gone", errors.New("the client left before the upgrade was answered")
-	}
 	if err != nil || !u.g.silent() {
+		r := u.record()
+		r.Status = 101
+		if err != nil {
+			r.Status, r.Error, r.Cause = 0, "gone", errors.New("the client left before the upgrade was answered")
+		}
 		u.g.observe(r)
 	}
 	switch {

@@ -45,6 +45,9 @@ type Config struct {
 	// TwoWayByExpression lets a routeResponseSelectionExpression alone make a route two-way, for templates that cannot write route
 	// responses. On AWS a route response is needed.
 	TwoWayByExpression bool
+
+	// ForwardedAsAWS tells functions X-Forwarded-Proto https and X-Forwarded-Port 443 always, as AWS does, instead of the truth.
+	ForwardedAsAWS bool
 }
 
 // Signatures tells who signed a request; *awsapi.Gatekeeper does.
