@@ -32,7 +32,13 @@ func (s *Service) createChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 		if token := str(in.ClientToken); token != "" && token == same.ClientToken {
 			return &api.CreateChangeSetOutput{Id: &same.ID, StackId: &st.ID}, nil
 		}
-		return nil, awsapi.Errorf("AlreadyExistsException", 400, "ChangeSet %s already exists", same.ID)
+		if same.Status != "FAILED" && same.Execution != "EXECUTE_COMPLETE" {
+			return nil, awsapi.Errorf("AlreadyExistsException", 400, "ChangeSet %s already exists", same.ID)
+		}
+		// The aws command names change sets by the second. AWS takes longer than that, and never sees a name twice.
+		if err := store.Delete(ctx, s.docs(), keysOf(ctx).changeSet(same.UUID), store.Always); err != nil {
+			return nil, err
+		}
 	}
 	text, err := s.updateBody(ctx, st, in.TemplateBody, in.TemplateURL, yes(in.UsePreviousTemplate))
 	if err != nil {

@@ -664,3 +664,12 @@ func TestLargeStack(t *testing.T) {
 		t.Errorf("Delete: %v", err)
 	}
 }
+
+func updateTo(t *testing.T, w *world, name, text string) (string, error) {
+	t.Helper()
+	out, err := call[api.UpdateStackInput, api.UpdateStackOutput](t, w, "UpdateStack", &api.UpdateStackInput{StackName: &name, TemplateBody: &text})
+	if err != nil {
+		return "", err
+	}
+	return *out.StackId, nil
+}
