@@ -190,10 +190,10 @@ func eventHeaders(st *stage, h *loop.Handshake, at time.Time) fields {
 		}
 	}
 	proto, port := "http", "80"
-	if h.TLS {
+	if h.TLS || st.forwardedAsAWS {
 		proto, port = "https", "443"
 	}
-	if i := strings.LastIndexByte(h.Host, ':'); i >= 0 && !strings.HasSuffix(h.Host, "]") {
+	if i := strings.LastIndexByte(h.Host, ':'); i >= 0 && !strings.HasSuffix(h.Host, "]") && !st.forwardedAsAWS {
 		port = h.Host[i+1:]
 	}
 	f.add("X-Amzn-Trace-Id", traceID(at), strings.EqualFold)

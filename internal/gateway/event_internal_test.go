@@ -36,6 +36,11 @@ func TestForwardedHeaders(t *testing.T) {
 			}
 		})
 	}
+	st.forwardedAsAWS = true
+	f := eventHeaders(st, &loop.Handshake{Host: "localhost:4566", Remote: netip.MustParseAddrPort("192.0.2.1:5")}, time.Now())
+	if f.get("X-Forwarded-Proto") != "https" || f.get("X-Forwarded-Port") != "443" {
+		t.Errorf("as AWS: %v", f)
+	}
 }
 
 // get returns the last value of a field.

@@ -26,6 +26,7 @@ type stage struct {
 	domain          string // AWS's name of the API's host
 	deployment      string
 	disabled        bool // the default endpoint is
+	forwardedAsAWS  bool // see Config
 	selector        *selection.Expression
 	routes          map[string]*route // by key, without $connect and $disconnect
 	connect         *route
@@ -61,6 +62,8 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		routes:    make(map[string]*route, len(d.Routes)),
 		variables: quoteVariables(snapshot.Stage.Variables),
 		upgrades:  bucketOf(&snapshot.Stage, connectKey),
+
+		forwardedAsAWS: cfg.ForwardedAsAWS,
 	}
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
 	for i := range d.Integrations {
