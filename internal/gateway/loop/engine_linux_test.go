@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"io"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -36,6 +37,23 @@ func TestFairness(t *testing.T) {
 		t.Errorf("%d messages of one client came before another's first", n)
 	}
 	eventually(t, "all are handled", func() bool { return loud.Load() == 20000 })
+}
+
+// A message that is answered on the loop leaves no garbage.
+func TestEchoDoesNotAllocate(t *testing.T) {
+	g := serve(t, transports[0], Config{Sweep: patience})
+	c := g.open(t)
+	frame, reply := text(repeat(128)), make([]byte, 128+4)
+	if n := testing.AllocsPerRun(500, func() {
+		if _, err := c.Conn.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(c.Conn, reply); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations per message", n)
+	}
 }
 
 // Without descriptors the listener is silenced, not spun upon, and speaks again.
