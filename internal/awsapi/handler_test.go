@@ -200,7 +200,7 @@ func TestAnswers(t *testing.T) {
 		wantHeader                  [2]string
 	}{
 		{"json", "dynamodb", "/", `{"TableName":"users"}`, ddb("DescribeTable"), 200,
-			`{"Table":{"CreationDateTime":1795143927.614,"TableName":"users"}}`, [2]string{"Content-Type", "application/x-amz-json-1.0"}},
+			`{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`, [2]string{"Content-Type", "application/x-amz-json-1.0"}},
 		{"json error", "dynamodb", "/", `{"TableName":"ghosts"}`, ddb("DescribeTable"), 400,
 			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found: Table: ghosts not found"}`, [2]string{}},
 		{"json details", "dynamodb", "/", `{"TransactItems":[{}]}`, ddb("TransactWriteItems"), 400,
@@ -227,8 +227,8 @@ func TestAnswers(t *testing.T) {
 			[2]string{"X-Amz-Executed-Version", "arn:aws:lambda:us-east-1:000000000000:function:f"}},
 		{"lambda error", "lambda", "GET /2015-03-31/functions/f", ``, nil, 404, `{"Type":"User","Message":"Function not found: f","message":"Function not found: f"}`, [2]string{"X-Amzn-Errortype", "ResourceNotFoundException"}},
 		{"query", "cloudformation", "/", "Action=DescribeStacks&Version=2010-05-15", form(), 200,
-			`<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><Capabilities><member>X</member></Capabilities>` +
-				`<CreationTime>2026-11-20T03:05:27.614Z</CreationTime><StackName>a&amp;b</StackName></member></Stacks></DescribeStacksResult>`, [2]string{"Content-Type", "text/xml"}},
+			`<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>a&amp;b</StackName>` +
+				`<CreationTime>2026-11-20T03:05:27.614Z</CreationTime><Capabilities><member>X</member></Capabilities></member></Stacks></DescribeStacksResult>`, [2]string{"Content-Type", "text/xml"}},
 		{"query empty list", "cloudformation", "/", "Action=CreateStack&Version=2010-05-15&StackName=s&Tags=&Parameters.member.1.ParameterKey=k&DeploymentConfig.Mode=STANDARD", form(), 200,
 			"<StackId>k</StackId>", [2]string{}},
 		{"query validation", "cloudformation", "/", "Action=CreateStack&Version=2010-05-15", form(), 400,
@@ -460,9 +460,9 @@ func TestCall(t *testing.T) {
 	c := catalog()
 	ctx := awsapi.WithCaller(t.Context(), awsapi.Caller{Account: "000000000000", Region: "us-east-1"})
 	for _, tt := range []struct{ name, service, op, in, want, code string }{
-		{"json", "dynamodb", "DescribeTable", `{"TableName":"users"}`, `{"Table":{"CreationDateTime":1795143927.614,"TableName":"users"}}`, ""},
-		{"first letter small", "dynamodb", "describeTable", `{"TableName":"users"}`, `{"Table":{"CreationDateTime":1795143927.614,"TableName":"users"}}`, ""},
-		{"payload", "lambda", "Invoke", `{"FunctionName":"f","Payload":{"a":1}}`, `{"ExecutedVersion":"f","Payload":{"a":1},"StatusCode":200}`, ""},
+		{"json", "dynamodb", "DescribeTable", `{"TableName":"users"}`, `{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`, ""},
+		{"first letter small", "dynamodb", "describeTable", `{"TableName":"users"}`, `{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`, ""},
+		{"payload", "lambda", "Invoke", `{"FunctionName":"f","Payload":{"a":1}}`, `{"StatusCode":200,"Payload":{"a":1},"ExecutedVersion":"f"}`, ""},
 		{"by signing name", "apigateway", "CreateApi", `{"Name":"n","ProtocolType":"HTTP"}`, `{"createdDate":"2026-11-20T03:05:27Z","name":"n","tags":{}}`, ""},
 		{"validation", "dynamodb", "DescribeTable", `{}`, "", "ValidationException"},
 		{"error", "dynamodb", "DescribeTable", `{"TableName":"ghosts"}`, "", "ResourceNotFoundException"},

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // A model is the part of api-2.json that we read.
@@ -73,8 +75,17 @@ func readModel(file string, patch any) (*model, error) {
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	order, err := readOrder(file)
+	if err != nil {
+		return nil, err
+	}
 	for name, s := range m.Shapes {
-		s.order = sortedKeys(s.Members)
+		s.order = slices.DeleteFunc(order[name], func(member string) bool { return s.Members[member] == nil })
+		for _, member := range sortedKeys(s.Members) { // those that the patch added come last
+			if !slices.Contains(s.order, member) {
+				s.order = append(s.order, member)
+			}
+		}
 		for member, r := range s.Members {
 			if m.Shapes[r.Shape] == nil {
 				return nil, fmt.Errorf("%s: member %s.%s has the unknown shape %s", file, name, member, r.Shape)
@@ -82,6 +93,38 @@ func readModel(file string, patch any) (*model, error) {
 		}
 	}
 	return m, nil
+}
+
+// readOrder returns the members of each shape in the model's order, in which AWS reports violations.
+func readOrder(file string) (map[string][]string, error) {
+	var doc struct {
+		Shapes map[string]struct{ Members json.RawMessage }
+	}
+	if err := readJSON(file, &doc); err != nil {
+		return nil, err
+	}
+	order := map[string][]string{}
+	for name, s := range doc.Shapes {
+		if s.Members == nil {
+			continue
+		}
+		dec := json.NewDecoder(bytes.NewReader(s.Members))
+		if _, err := dec.Token(); err != nil {
+			return nil, fmt.Errorf("%s: members of %s: %w", file, name, err)
+		}
+		for dec.More() {
+			key, err := dec.Token()
+			if err != nil {
+				return nil, fmt.Errorf("%s: members of %s: %w", file, name, err)
+			}
+			order[name] = append(order[name], key.(string))
+			var skipped json.RawMessage
+			if err := dec.Decode(&skipped); err != nil {
+				return nil, fmt.Errorf("%s: members of %s: %w", file, name, err)
+			}
+		}
+	}
+	return order, nil
 }
 
 // merge applies an RFC 7396 merge patch.

@@ -6,14 +6,14 @@ import "time"
 
 // CreateApiKeyInput is what CreateApiKey takes.
 type CreateApiKeyInput struct {
-	CustomerId         *string           `aws:"customerId"`
+	Name               *string           `aws:"name"`
 	Description        *string           `aws:"description"`
 	Enabled            *bool             `aws:"enabled"`
 	GenerateDistinctId *bool             `aws:"generateDistinctId"`
-	Name               *string           `aws:"name"`
-	StageKeys          []*StageKey       `aws:"stageKeys"`
-	Tags               map[string]string `aws:"tags"`
 	Value              *string           `aws:"value"`
+	StageKeys          []*StageKey       `aws:"stageKeys"`
+	CustomerId         *string           `aws:"customerId"`
+	Tags               map[string]string `aws:"tags"`
 }
 
 // CreateApiKeyOutput is what CreateApiKey gives.
@@ -21,12 +21,12 @@ type CreateApiKeyOutput = ApiKey
 
 // CreateUsagePlanInput is what CreateUsagePlan takes.
 type CreateUsagePlanInput struct {
-	ApiStages   []*ApiStage       `aws:"apiStages"`
-	Description *string           `aws:"description"`
 	Name        *string           `aws:"name,required"`
+	Description *string           `aws:"description"`
+	ApiStages   []*ApiStage       `aws:"apiStages"`
+	Throttle    *ThrottleSettings `aws:"throttle"`
 	Quota       *QuotaSettings    `aws:"quota"`
 	Tags        map[string]string `aws:"tags"`
-	Throttle    *ThrottleSettings `aws:"throttle"`
 }
 
 // CreateUsagePlanOutput is what CreateUsagePlan gives.
@@ -34,9 +34,9 @@ type CreateUsagePlanOutput = UsagePlan
 
 // CreateUsagePlanKeyInput is what CreateUsagePlanKey takes.
 type CreateUsagePlanKeyInput struct {
+	UsagePlanId *string `aws:"usageplanId,uri,required"`
 	KeyId       *string `aws:"keyId,required"`
 	KeyType     *string `aws:"keyType,required"`
-	UsagePlanId *string `aws:"usageplanId,uri,required"`
 }
 
 // CreateUsagePlanKeyOutput is what CreateUsagePlanKey gives.
@@ -44,10 +44,10 @@ type CreateUsagePlanKeyOutput = UsagePlanKey
 
 // CreateVpcLinkInput is what CreateVpcLink takes.
 type CreateVpcLinkInput struct {
-	Description *string           `aws:"description"`
 	Name        *string           `aws:"name,required"`
-	Tags        map[string]string `aws:"tags"`
+	Description *string           `aws:"description"`
 	TargetArns  []string          `aws:"targetArns,required"`
+	Tags        map[string]string `aws:"tags"`
 }
 
 // CreateVpcLinkOutput is what CreateVpcLink gives.
@@ -79,8 +79,8 @@ type DeleteUsagePlanOutput struct{}
 
 // DeleteUsagePlanKeyInput is what DeleteUsagePlanKey takes.
 type DeleteUsagePlanKeyInput struct {
-	KeyId       *string `aws:"keyId,uri,required"`
 	UsagePlanId *string `aws:"usageplanId,uri,required"`
+	KeyId       *string `aws:"keyId,uri,required"`
 }
 
 // DeleteUsagePlanKeyOutput is what DeleteUsagePlanKey gives.
@@ -121,18 +121,18 @@ type GetApiKeyOutput = ApiKey
 
 // GetApiKeysInput is what GetApiKeys takes.
 type GetApiKeysInput struct {
-	CustomerId    *string `aws:"customerId,query"`
-	IncludeValues *bool   `aws:"includeValues,query"`
+	Position      *string `aws:"position,query"`
 	Limit         *int64  `aws:"limit,query"`
 	NameQuery     *string `aws:"name,query"`
-	Position      *string `aws:"position,query"`
+	CustomerId    *string `aws:"customerId,query"`
+	IncludeValues *bool   `aws:"includeValues,query"`
 }
 
 // GetApiKeysOutput is what GetApiKeys gives.
 type GetApiKeysOutput struct {
-	Items    []*ApiKey `aws:"item"`
-	Position *string   `aws:"position"`
 	Warnings []string  `aws:"warnings"`
+	Position *string   `aws:"position"`
+	Items    []*ApiKey `aws:"item"`
 }
 
 // GetClientCertificateInput is what GetClientCertificate takes.
@@ -145,21 +145,21 @@ type GetClientCertificateOutput = ClientCertificate
 
 // GetClientCertificatesInput is what GetClientCertificates takes.
 type GetClientCertificatesInput struct {
-	Limit    *int64  `aws:"limit,query"`
 	Position *string `aws:"position,query"`
+	Limit    *int64  `aws:"limit,query"`
 }
 
 // GetClientCertificatesOutput is what GetClientCertificates gives.
 type GetClientCertificatesOutput struct {
-	Items    []*ClientCertificate `aws:"item"`
 	Position *string              `aws:"position"`
+	Items    []*ClientCertificate `aws:"item"`
 }
 
 // GetTagsInput is what GetTags takes.
 type GetTagsInput struct {
-	Limit       *int64  `aws:"limit,query"`
-	Position    *string `aws:"position,query"`
 	ResourceArn *string `aws:"resource_arn,uri,required"`
+	Position    *string `aws:"position,query"`
+	Limit       *int64  `aws:"limit,query"`
 }
 
 // GetTagsOutput is what GetTags gives.
@@ -177,8 +177,8 @@ type GetUsagePlanOutput = UsagePlan
 
 // GetUsagePlanKeyInput is what GetUsagePlanKey takes.
 type GetUsagePlanKeyInput struct {
-	KeyId       *string `aws:"keyId,uri,required"`
 	UsagePlanId *string `aws:"usageplanId,uri,required"`
+	KeyId       *string `aws:"keyId,uri,required"`
 }
 
 // GetUsagePlanKeyOutput is what GetUsagePlanKey gives.
@@ -186,29 +186,29 @@ type GetUsagePlanKeyOutput = UsagePlanKey
 
 // GetUsagePlanKeysInput is what GetUsagePlanKeys takes.
 type GetUsagePlanKeysInput struct {
+	UsagePlanId *string `aws:"usageplanId,uri,required"`
+	Position    *string `aws:"position,query"`
 	Limit       *int64  `aws:"limit,query"`
 	NameQuery   *string `aws:"name,query"`
-	Position    *string `aws:"position,query"`
-	UsagePlanId *string `aws:"usageplanId,uri,required"`
 }
 
 // GetUsagePlanKeysOutput is what GetUsagePlanKeys gives.
 type GetUsagePlanKeysOutput struct {
-	Items    []*UsagePlanKey `aws:"item"`
 	Position *string         `aws:"position"`
+	Items    []*UsagePlanKey `aws:"item"`
 }
 
 // GetUsagePlansInput is what GetUsagePlans takes.
 type GetUsagePlansInput struct {
+	Position *string `aws:"position,query"`
 	KeyId    *string `aws:"keyId,query"`
 	Limit    *int64  `aws:"limit,query"`
-	Position *string `aws:"position,query"`
 }
 
 // GetUsagePlansOutput is what GetUsagePlans gives.
 type GetUsagePlansOutput struct {
-	Items    []*UsagePlan `aws:"item"`
 	Position *string      `aws:"position"`
+	Items    []*UsagePlan `aws:"item"`
 }
 
 // GetVpcLinkInput is what GetVpcLink takes.
@@ -221,14 +221,14 @@ type GetVpcLinkOutput = VpcLink
 
 // GetVpcLinksInput is what GetVpcLinks takes.
 type GetVpcLinksInput struct {
-	Limit    *int64  `aws:"limit,query"`
 	Position *string `aws:"position,query"`
+	Limit    *int64  `aws:"limit,query"`
 }
 
 // GetVpcLinksOutput is what GetVpcLinks gives.
 type GetVpcLinksOutput struct {
-	Items    []*VpcLink `aws:"item"`
 	Position *string    `aws:"position"`
+	Items    []*VpcLink `aws:"item"`
 }
 
 // TagResourceInput is what TagResource takes.
@@ -277,8 +277,8 @@ type UpdateClientCertificateOutput = ClientCertificate
 
 // UpdateUsagePlanInput is what UpdateUsagePlan takes.
 type UpdateUsagePlanInput struct {
-	PatchOperations []*PatchOperation `aws:"patchOperations"`
 	UsagePlanId     *string           `aws:"usageplanId,uri,required"`
+	PatchOperations []*PatchOperation `aws:"patchOperations"`
 }
 
 // UpdateUsagePlanOutput is what UpdateUsagePlan gives.
@@ -286,8 +286,8 @@ type UpdateUsagePlanOutput = UsagePlan
 
 // UpdateVpcLinkInput is what UpdateVpcLink takes.
 type UpdateVpcLinkInput struct {
-	PatchOperations []*PatchOperation `aws:"patchOperations"`
 	VpcLinkId       *string           `aws:"vpclink_id,uri,required"`
+	PatchOperations []*PatchOperation `aws:"patchOperations"`
 }
 
 // UpdateVpcLinkOutput is what UpdateVpcLink gives.
@@ -295,24 +295,24 @@ type UpdateVpcLinkOutput = VpcLink
 
 // Account is a structure of AWS's model.
 type Account struct {
-	ApiKeyVersion     *string           `aws:"apiKeyVersion"`
 	CloudwatchRoleArn *string           `aws:"cloudwatchRoleArn"`
-	Features          []string          `aws:"features"`
 	ThrottleSettings  *ThrottleSettings `aws:"throttleSettings"`
+	Features          []string          `aws:"features"`
+	ApiKeyVersion     *string           `aws:"apiKeyVersion"`
 }
 
 // ApiKey is a structure of AWS's model.
 type ApiKey struct {
-	CreatedDate     *time.Time        `aws:"createdDate"`
+	Id              *string           `aws:"id"`
+	Value           *string           `aws:"value"`
+	Name            *string           `aws:"name"`
 	CustomerId      *string           `aws:"customerId"`
 	Description     *string           `aws:"description"`
 	Enabled         *bool             `aws:"enabled"`
-	Id              *string           `aws:"id"`
+	CreatedDate     *time.Time        `aws:"createdDate"`
 	LastUpdatedDate *time.Time        `aws:"lastUpdatedDate"`
-	Name            *string           `aws:"name"`
 	StageKeys       []string          `aws:"stageKeys"`
 	Tags            map[string]string `aws:"tags"`
-	Value           *string           `aws:"value"`
 }
 
 // ApiStage is a structure of AWS's model.
@@ -325,19 +325,19 @@ type ApiStage struct {
 // ClientCertificate is a structure of AWS's model.
 type ClientCertificate struct {
 	ClientCertificateId   *string           `aws:"clientCertificateId"`
-	CreatedDate           *time.Time        `aws:"createdDate"`
 	Description           *string           `aws:"description"`
-	ExpirationDate        *time.Time        `aws:"expirationDate"`
 	PemEncodedCertificate *string           `aws:"pemEncodedCertificate"`
+	CreatedDate           *time.Time        `aws:"createdDate"`
+	ExpirationDate        *time.Time        `aws:"expirationDate"`
 	Tags                  map[string]string `aws:"tags"`
 }
 
 // PatchOperation is a structure of AWS's model.
 type PatchOperation struct {
-	From  *string `aws:"from"`
 	Op    *string `aws:"op" enum:"add,remove,replace,move,copy,test"`
 	Path  *string `aws:"path"`
 	Value *string `aws:"value"`
+	From  *string `aws:"from"`
 }
 
 // QuotaSettings is a structure of AWS's model.
@@ -361,31 +361,31 @@ type ThrottleSettings struct {
 
 // UsagePlan is a structure of AWS's model.
 type UsagePlan struct {
-	ApiStages   []*ApiStage       `aws:"apiStages"`
-	Description *string           `aws:"description"`
 	Id          *string           `aws:"id"`
 	Name        *string           `aws:"name"`
-	ProductCode *string           `aws:"productCode"`
-	Quota       *QuotaSettings    `aws:"quota"`
-	Tags        map[string]string `aws:"tags"`
+	Description *string           `aws:"description"`
+	ApiStages   []*ApiStage       `aws:"apiStages"`
 	Throttle    *ThrottleSettings `aws:"throttle"`
+	Quota       *QuotaSettings    `aws:"quota"`
+	ProductCode *string           `aws:"productCode"`
+	Tags        map[string]string `aws:"tags"`
 }
 
 // UsagePlanKey is a structure of AWS's model.
 type UsagePlanKey struct {
 	Id    *string `aws:"id"`
-	Name  *string `aws:"name"`
 	Type  *string `aws:"type"`
 	Value *string `aws:"value"`
+	Name  *string `aws:"name"`
 }
 
 // VpcLink is a structure of AWS's model.
 type VpcLink struct {
-	Description   *string           `aws:"description"`
 	Id            *string           `aws:"id"`
 	Name          *string           `aws:"name"`
+	Description   *string           `aws:"description"`
+	TargetArns    []string          `aws:"targetArns"`
 	Status        *string           `aws:"status" enum:"AVAILABLE,PENDING,DELETING,FAILED"`
 	StatusMessage *string           `aws:"statusMessage"`
 	Tags          map[string]string `aws:"tags"`
-	TargetArns    []string          `aws:"targetArns"`
 }

@@ -10,9 +10,8 @@ type CreateApiInput struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CredentialsArn            *string           `aws:"credentialsArn"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	Name                      *string           `aws:"name,required"`
 	ProtocolType              *string           `aws:"protocolType,required" enum:"WEBSOCKET,HTTP"`
 	RouteKey                  *string           `aws:"routeKey"`
@@ -20,6 +19,7 @@ type CreateApiInput struct {
 	Tags                      map[string]string `aws:"tags"`
 	Target                    *string           `aws:"target"`
 	Version                   *string           `aws:"version"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // CreateApiOutput is what CreateApi gives.
@@ -31,16 +31,16 @@ type CreateApiOutput struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CreatedDate               *time.Time        `aws:"createdDate,time=iso8601"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	ImportInfo                []string          `aws:"importInfo"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 	Name                      *string           `aws:"name"`
 	ProtocolType              *string           `aws:"protocolType" enum:"WEBSOCKET,HTTP"`
 	RouteSelectionExpression  *string           `aws:"routeSelectionExpression"`
 	Tags                      map[string]string `aws:"tags"`
 	Version                   *string           `aws:"version"`
 	Warnings                  []string          `aws:"warnings"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // CreateApiMappingInput is what CreateApiMapping takes.
@@ -63,30 +63,30 @@ type CreateApiMappingOutput struct {
 type CreateAuthorizerInput struct {
 	ApiId                          *string           `aws:"apiId,uri,required"`
 	AuthorizerCredentialsArn       *string           `aws:"authorizerCredentialsArn"`
-	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
 	AuthorizerResultTtlInSeconds   *int64            `aws:"authorizerResultTtlInSeconds,min=0,max=3600"`
 	AuthorizerType                 *string           `aws:"authorizerType,required" enum:"REQUEST,JWT"`
 	AuthorizerUri                  *string           `aws:"authorizerUri"`
-	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 	IdentitySource                 []string          `aws:"identitySource,required"`
 	IdentityValidationExpression   *string           `aws:"identityValidationExpression"`
 	JwtConfiguration               *JWTConfiguration `aws:"jwtConfiguration"`
 	Name                           *string           `aws:"name,required"`
+	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
+	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 }
 
 // CreateAuthorizerOutput is what CreateAuthorizer gives.
 type CreateAuthorizerOutput struct {
 	AuthorizerCredentialsArn       *string           `aws:"authorizerCredentialsArn"`
 	AuthorizerId                   *string           `aws:"authorizerId"`
-	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
 	AuthorizerResultTtlInSeconds   *int64            `aws:"authorizerResultTtlInSeconds,min=0,max=3600"`
 	AuthorizerType                 *string           `aws:"authorizerType" enum:"REQUEST,JWT"`
 	AuthorizerUri                  *string           `aws:"authorizerUri"`
-	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 	IdentitySource                 []string          `aws:"identitySource"`
 	IdentityValidationExpression   *string           `aws:"identityValidationExpression"`
 	JwtConfiguration               *JWTConfiguration `aws:"jwtConfiguration"`
 	Name                           *string           `aws:"name"`
+	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
+	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 }
 
 // CreateDeploymentInput is what CreateDeployment takes.
@@ -111,19 +111,19 @@ type CreateDomainNameInput struct {
 	DomainName               *string                       `aws:"domainName,required"`
 	DomainNameConfigurations []*DomainNameConfiguration    `aws:"domainNameConfigurations"`
 	MutualTlsAuthentication  *MutualTlsAuthenticationInput `aws:"mutualTlsAuthentication"`
-	RoutingMode              *string                       `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 	Tags                     map[string]string             `aws:"tags"`
+	RoutingMode              *string                       `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 }
 
 // CreateDomainNameOutput is what CreateDomainName gives.
 type CreateDomainNameOutput struct {
 	ApiMappingSelectionExpression *string                    `aws:"apiMappingSelectionExpression"`
 	DomainName                    *string                    `aws:"domainName"`
-	DomainNameArn                 *string                    `aws:"domainNameArn"`
 	DomainNameConfigurations      []*DomainNameConfiguration `aws:"domainNameConfigurations"`
 	MutualTlsAuthentication       *MutualTlsAuthentication   `aws:"mutualTlsAuthentication"`
-	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 	Tags                          map[string]string          `aws:"tags"`
+	DomainNameArn                 *string                    `aws:"domainNameArn"`
+	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 }
 
 // CreateIntegrationInput is what CreateIntegration takes.
@@ -141,8 +141,8 @@ type CreateIntegrationInput struct {
 	PassthroughBehavior         *string                      `aws:"passthroughBehavior" enum:"WHEN_NO_MATCH,NEVER,WHEN_NO_TEMPLATES"`
 	PayloadFormatVersion        *string                      `aws:"payloadFormatVersion"`
 	RequestParameters           map[string]string            `aws:"requestParameters"`
-	RequestTemplates            map[string]string            `aws:"requestTemplates"`
 	ResponseParameters          map[string]map[string]string `aws:"responseParameters"`
+	RequestTemplates            map[string]string            `aws:"requestTemplates"`
 	TemplateSelectionExpression *string                      `aws:"templateSelectionExpression"`
 	TimeoutInMillis             *int64                       `aws:"timeoutInMillis,min=50,max=30000"`
 	TlsConfig                   *TlsConfigInput              `aws:"tlsConfig"`
@@ -165,8 +165,8 @@ type CreateIntegrationOutput struct {
 	PassthroughBehavior                    *string                      `aws:"passthroughBehavior" enum:"WHEN_NO_MATCH,NEVER,WHEN_NO_TEMPLATES"`
 	PayloadFormatVersion                   *string                      `aws:"payloadFormatVersion"`
 	RequestParameters                      map[string]string            `aws:"requestParameters"`
-	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	ResponseParameters                     map[string]map[string]string `aws:"responseParameters"`
+	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	TemplateSelectionExpression            *string                      `aws:"templateSelectionExpression"`
 	TimeoutInMillis                        *int64                       `aws:"timeoutInMillis,min=50,max=30000"`
 	TlsConfig                              *TlsConfig                   `aws:"tlsConfig"`
@@ -491,16 +491,16 @@ type GetApiOutput struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CreatedDate               *time.Time        `aws:"createdDate,time=iso8601"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	ImportInfo                []string          `aws:"importInfo"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 	Name                      *string           `aws:"name"`
 	ProtocolType              *string           `aws:"protocolType" enum:"WEBSOCKET,HTTP"`
 	RouteSelectionExpression  *string           `aws:"routeSelectionExpression"`
 	Tags                      map[string]string `aws:"tags"`
 	Version                   *string           `aws:"version"`
 	Warnings                  []string          `aws:"warnings"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // GetApiMappingInput is what GetApiMapping takes.
@@ -552,15 +552,15 @@ type GetAuthorizerInput struct {
 type GetAuthorizerOutput struct {
 	AuthorizerCredentialsArn       *string           `aws:"authorizerCredentialsArn"`
 	AuthorizerId                   *string           `aws:"authorizerId"`
-	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
 	AuthorizerResultTtlInSeconds   *int64            `aws:"authorizerResultTtlInSeconds,min=0,max=3600"`
 	AuthorizerType                 *string           `aws:"authorizerType" enum:"REQUEST,JWT"`
 	AuthorizerUri                  *string           `aws:"authorizerUri"`
-	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 	IdentitySource                 []string          `aws:"identitySource"`
 	IdentityValidationExpression   *string           `aws:"identityValidationExpression"`
 	JwtConfiguration               *JWTConfiguration `aws:"jwtConfiguration"`
 	Name                           *string           `aws:"name"`
+	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
+	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 }
 
 // GetAuthorizersInput is what GetAuthorizers takes.
@@ -614,11 +614,11 @@ type GetDomainNameInput struct {
 type GetDomainNameOutput struct {
 	ApiMappingSelectionExpression *string                    `aws:"apiMappingSelectionExpression"`
 	DomainName                    *string                    `aws:"domainName"`
-	DomainNameArn                 *string                    `aws:"domainNameArn"`
 	DomainNameConfigurations      []*DomainNameConfiguration `aws:"domainNameConfigurations"`
 	MutualTlsAuthentication       *MutualTlsAuthentication   `aws:"mutualTlsAuthentication"`
-	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 	Tags                          map[string]string          `aws:"tags"`
+	DomainNameArn                 *string                    `aws:"domainNameArn"`
+	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 }
 
 // GetDomainNamesInput is what GetDomainNames takes.
@@ -656,8 +656,8 @@ type GetIntegrationOutput struct {
 	PassthroughBehavior                    *string                      `aws:"passthroughBehavior" enum:"WHEN_NO_MATCH,NEVER,WHEN_NO_TEMPLATES"`
 	PayloadFormatVersion                   *string                      `aws:"payloadFormatVersion"`
 	RequestParameters                      map[string]string            `aws:"requestParameters"`
-	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	ResponseParameters                     map[string]map[string]string `aws:"responseParameters"`
+	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	TemplateSelectionExpression            *string                      `aws:"templateSelectionExpression"`
 	TimeoutInMillis                        *int64                       `aws:"timeoutInMillis,min=50,max=30000"`
 	TlsConfig                              *TlsConfig                   `aws:"tlsConfig"`
@@ -905,16 +905,16 @@ type ImportApiOutput struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CreatedDate               *time.Time        `aws:"createdDate,time=iso8601"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	ImportInfo                []string          `aws:"importInfo"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 	Name                      *string           `aws:"name"`
 	ProtocolType              *string           `aws:"protocolType" enum:"WEBSOCKET,HTTP"`
 	RouteSelectionExpression  *string           `aws:"routeSelectionExpression"`
 	Tags                      map[string]string `aws:"tags"`
 	Version                   *string           `aws:"version"`
 	Warnings                  []string          `aws:"warnings"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // ReimportApiInput is what ReimportApi takes.
@@ -934,16 +934,16 @@ type ReimportApiOutput struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CreatedDate               *time.Time        `aws:"createdDate,time=iso8601"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	ImportInfo                []string          `aws:"importInfo"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 	Name                      *string           `aws:"name"`
 	ProtocolType              *string           `aws:"protocolType" enum:"WEBSOCKET,HTTP"`
 	RouteSelectionExpression  *string           `aws:"routeSelectionExpression"`
 	Tags                      map[string]string `aws:"tags"`
 	Version                   *string           `aws:"version"`
 	Warnings                  []string          `aws:"warnings"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // ResetAuthorizersCacheInput is what ResetAuthorizersCache takes.
@@ -981,14 +981,14 @@ type UpdateApiInput struct {
 	CorsConfiguration         *Cors   `aws:"corsConfiguration"`
 	CredentialsArn            *string `aws:"credentialsArn"`
 	Description               *string `aws:"description"`
-	DisableExecuteApiEndpoint *bool   `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool   `aws:"disableSchemaValidation"`
-	IpAddressType             *string `aws:"ipAddressType" enum:"ipv4,dualstack"`
+	DisableExecuteApiEndpoint *bool   `aws:"disableExecuteApiEndpoint"`
 	Name                      *string `aws:"name"`
 	RouteKey                  *string `aws:"routeKey"`
 	RouteSelectionExpression  *string `aws:"routeSelectionExpression"`
 	Target                    *string `aws:"target"`
 	Version                   *string `aws:"version"`
+	IpAddressType             *string `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // UpdateApiOutput is what UpdateApi gives.
@@ -1000,16 +1000,16 @@ type UpdateApiOutput struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CreatedDate               *time.Time        `aws:"createdDate,time=iso8601"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	ImportInfo                []string          `aws:"importInfo"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 	Name                      *string           `aws:"name"`
 	ProtocolType              *string           `aws:"protocolType" enum:"WEBSOCKET,HTTP"`
 	RouteSelectionExpression  *string           `aws:"routeSelectionExpression"`
 	Tags                      map[string]string `aws:"tags"`
 	Version                   *string           `aws:"version"`
 	Warnings                  []string          `aws:"warnings"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // UpdateApiMappingInput is what UpdateApiMapping takes.
@@ -1034,30 +1034,30 @@ type UpdateAuthorizerInput struct {
 	ApiId                          *string           `aws:"apiId,uri,required"`
 	AuthorizerCredentialsArn       *string           `aws:"authorizerCredentialsArn"`
 	AuthorizerId                   *string           `aws:"authorizerId,uri,required"`
-	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
 	AuthorizerResultTtlInSeconds   *int64            `aws:"authorizerResultTtlInSeconds,min=0,max=3600"`
 	AuthorizerType                 *string           `aws:"authorizerType" enum:"REQUEST,JWT"`
 	AuthorizerUri                  *string           `aws:"authorizerUri"`
-	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 	IdentitySource                 []string          `aws:"identitySource"`
 	IdentityValidationExpression   *string           `aws:"identityValidationExpression"`
 	JwtConfiguration               *JWTConfiguration `aws:"jwtConfiguration"`
 	Name                           *string           `aws:"name"`
+	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
+	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 }
 
 // UpdateAuthorizerOutput is what UpdateAuthorizer gives.
 type UpdateAuthorizerOutput struct {
 	AuthorizerCredentialsArn       *string           `aws:"authorizerCredentialsArn"`
 	AuthorizerId                   *string           `aws:"authorizerId"`
-	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
 	AuthorizerResultTtlInSeconds   *int64            `aws:"authorizerResultTtlInSeconds,min=0,max=3600"`
 	AuthorizerType                 *string           `aws:"authorizerType" enum:"REQUEST,JWT"`
 	AuthorizerUri                  *string           `aws:"authorizerUri"`
-	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 	IdentitySource                 []string          `aws:"identitySource"`
 	IdentityValidationExpression   *string           `aws:"identityValidationExpression"`
 	JwtConfiguration               *JWTConfiguration `aws:"jwtConfiguration"`
 	Name                           *string           `aws:"name"`
+	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
+	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 }
 
 // UpdateDeploymentInput is what UpdateDeployment takes.
@@ -1089,11 +1089,11 @@ type UpdateDomainNameInput struct {
 type UpdateDomainNameOutput struct {
 	ApiMappingSelectionExpression *string                    `aws:"apiMappingSelectionExpression"`
 	DomainName                    *string                    `aws:"domainName"`
-	DomainNameArn                 *string                    `aws:"domainNameArn"`
 	DomainNameConfigurations      []*DomainNameConfiguration `aws:"domainNameConfigurations"`
 	MutualTlsAuthentication       *MutualTlsAuthentication   `aws:"mutualTlsAuthentication"`
-	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 	Tags                          map[string]string          `aws:"tags"`
+	DomainNameArn                 *string                    `aws:"domainNameArn"`
+	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 }
 
 // UpdateIntegrationInput is what UpdateIntegration takes.
@@ -1112,8 +1112,8 @@ type UpdateIntegrationInput struct {
 	PassthroughBehavior         *string                      `aws:"passthroughBehavior" enum:"WHEN_NO_MATCH,NEVER,WHEN_NO_TEMPLATES"`
 	PayloadFormatVersion        *string                      `aws:"payloadFormatVersion"`
 	RequestParameters           map[string]string            `aws:"requestParameters"`
-	RequestTemplates            map[string]string            `aws:"requestTemplates"`
 	ResponseParameters          map[string]map[string]string `aws:"responseParameters"`
+	RequestTemplates            map[string]string            `aws:"requestTemplates"`
 	TemplateSelectionExpression *string                      `aws:"templateSelectionExpression"`
 	TimeoutInMillis             *int64                       `aws:"timeoutInMillis,min=50,max=30000"`
 	TlsConfig                   *TlsConfigInput              `aws:"tlsConfig"`
@@ -1136,8 +1136,8 @@ type UpdateIntegrationOutput struct {
 	PassthroughBehavior                    *string                      `aws:"passthroughBehavior" enum:"WHEN_NO_MATCH,NEVER,WHEN_NO_TEMPLATES"`
 	PayloadFormatVersion                   *string                      `aws:"payloadFormatVersion"`
 	RequestParameters                      map[string]string            `aws:"requestParameters"`
-	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	ResponseParameters                     map[string]map[string]string `aws:"responseParameters"`
+	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	TemplateSelectionExpression            *string                      `aws:"templateSelectionExpression"`
 	TimeoutInMillis                        *int64                       `aws:"timeoutInMillis,min=50,max=30000"`
 	TlsConfig                              *TlsConfig                   `aws:"tlsConfig"`
@@ -1304,16 +1304,16 @@ type Api struct {
 	CorsConfiguration         *Cors             `aws:"corsConfiguration"`
 	CreatedDate               *time.Time        `aws:"createdDate,time=iso8601"`
 	Description               *string           `aws:"description"`
-	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	DisableSchemaValidation   *bool             `aws:"disableSchemaValidation"`
+	DisableExecuteApiEndpoint *bool             `aws:"disableExecuteApiEndpoint"`
 	ImportInfo                []string          `aws:"importInfo"`
-	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 	Name                      *string           `aws:"name,required"`
 	ProtocolType              *string           `aws:"protocolType,required" enum:"WEBSOCKET,HTTP"`
 	RouteSelectionExpression  *string           `aws:"routeSelectionExpression,required"`
 	Tags                      map[string]string `aws:"tags"`
 	Version                   *string           `aws:"version"`
 	Warnings                  []string          `aws:"warnings"`
+	IpAddressType             *string           `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // ApiMapping is a structure of AWS's model.
@@ -1328,15 +1328,15 @@ type ApiMapping struct {
 type Authorizer struct {
 	AuthorizerCredentialsArn       *string           `aws:"authorizerCredentialsArn"`
 	AuthorizerId                   *string           `aws:"authorizerId"`
-	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
 	AuthorizerResultTtlInSeconds   *int64            `aws:"authorizerResultTtlInSeconds,min=0,max=3600"`
 	AuthorizerType                 *string           `aws:"authorizerType" enum:"REQUEST,JWT"`
 	AuthorizerUri                  *string           `aws:"authorizerUri"`
-	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 	IdentitySource                 []string          `aws:"identitySource"`
 	IdentityValidationExpression   *string           `aws:"identityValidationExpression"`
 	JwtConfiguration               *JWTConfiguration `aws:"jwtConfiguration"`
 	Name                           *string           `aws:"name,required"`
+	AuthorizerPayloadFormatVersion *string           `aws:"authorizerPayloadFormatVersion"`
+	EnableSimpleResponses          *bool             `aws:"enableSimpleResponses"`
 }
 
 // Cors is a structure of AWS's model.
@@ -1363,11 +1363,11 @@ type Deployment struct {
 type DomainName struct {
 	ApiMappingSelectionExpression *string                    `aws:"apiMappingSelectionExpression"`
 	DomainName                    *string                    `aws:"domainName,required"`
-	DomainNameArn                 *string                    `aws:"domainNameArn"`
 	DomainNameConfigurations      []*DomainNameConfiguration `aws:"domainNameConfigurations"`
 	MutualTlsAuthentication       *MutualTlsAuthentication   `aws:"mutualTlsAuthentication"`
-	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 	Tags                          map[string]string          `aws:"tags"`
+	DomainNameArn                 *string                    `aws:"domainNameArn"`
+	RoutingMode                   *string                    `aws:"routingMode" enum:"API_MAPPING_ONLY,ROUTING_RULE_ONLY,ROUTING_RULE_THEN_API_MAPPING"`
 }
 
 // DomainNameConfiguration is a structure of AWS's model.
@@ -1380,9 +1380,9 @@ type DomainNameConfiguration struct {
 	DomainNameStatusMessage             *string    `aws:"domainNameStatusMessage"`
 	EndpointType                        *string    `aws:"endpointType" enum:"REGIONAL,EDGE"`
 	HostedZoneId                        *string    `aws:"hostedZoneId"`
-	IpAddressType                       *string    `aws:"ipAddressType" enum:"ipv4,dualstack"`
-	OwnershipVerificationCertificateArn *string    `aws:"ownershipVerificationCertificateArn"`
 	SecurityPolicy                      *string    `aws:"securityPolicy" enum:"TLS_1_0,TLS_1_2"`
+	OwnershipVerificationCertificateArn *string    `aws:"ownershipVerificationCertificateArn"`
+	IpAddressType                       *string    `aws:"ipAddressType" enum:"ipv4,dualstack"`
 }
 
 // Integration is a structure of AWS's model.
@@ -1402,8 +1402,8 @@ type Integration struct {
 	PassthroughBehavior                    *string                      `aws:"passthroughBehavior" enum:"WHEN_NO_MATCH,NEVER,WHEN_NO_TEMPLATES"`
 	PayloadFormatVersion                   *string                      `aws:"payloadFormatVersion"`
 	RequestParameters                      map[string]string            `aws:"requestParameters"`
-	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	ResponseParameters                     map[string]map[string]string `aws:"responseParameters"`
+	RequestTemplates                       map[string]string            `aws:"requestTemplates"`
 	TemplateSelectionExpression            *string                      `aws:"templateSelectionExpression"`
 	TimeoutInMillis                        *int64                       `aws:"timeoutInMillis,min=50,max=30000"`
 	TlsConfig                              *TlsConfig                   `aws:"tlsConfig"`

@@ -6,8 +6,8 @@ import "time"
 
 // CancelUpdateStackInput is what CancelUpdateStack takes.
 type CancelUpdateStackInput struct {
-	ClientRequestToken *string `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
 	StackName          *string `aws:"StackName,required"`
+	ClientRequestToken *string `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
 }
 
 // CancelUpdateStackOutput is what CancelUpdateStack gives.
@@ -15,10 +15,10 @@ type CancelUpdateStackOutput struct{}
 
 // ContinueUpdateRollbackInput is what ContinueUpdateRollback takes.
 type ContinueUpdateRollbackInput struct {
-	ClientRequestToken *string  `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
-	ResourcesToSkip    []string `aws:"ResourcesToSkip" elempattern:"[a-zA-Z0-9]+|[a-zA-Z][-a-zA-Z0-9]*\\.[a-zA-Z0-9]+"`
-	RoleARN            *string  `aws:"RoleARN,min=20,max=2048"`
 	StackName          *string  `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
+	RoleARN            *string  `aws:"RoleARN,min=20,max=2048"`
+	ResourcesToSkip    []string `aws:"ResourcesToSkip" elempattern:"[a-zA-Z0-9]+|[a-zA-Z][-a-zA-Z0-9]*\\.[a-zA-Z0-9]+"`
+	ClientRequestToken *string  `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
 }
 
 // ContinueUpdateRollbackOutput is what ContinueUpdateRollback gives.
@@ -27,25 +27,25 @@ type ContinueUpdateRollbackOutput struct {
 
 // CreateChangeSetInput is what CreateChangeSet takes.
 type CreateChangeSetInput struct {
-	Capabilities            []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
-	ChangeSetName           *string                `aws:"ChangeSetName,required,min=1,max=128" pattern:"[a-zA-Z][-a-zA-Z0-9]*"`
-	ChangeSetType           *string                `aws:"ChangeSetType" enum:"CREATE,UPDATE,IMPORT"`
-	ClientToken             *string                `aws:"ClientToken,min=1,max=128"`
-	Description             *string                `aws:"Description,min=1,max=1024"`
-	ImportExistingResources *bool                  `aws:"ImportExistingResources"`
-	IncludeNestedStacks     *bool                  `aws:"IncludeNestedStacks"`
-	NotificationARNs        []string               `aws:"NotificationARNs,max=5"`
-	OnStackFailure          *string                `aws:"OnStackFailure" enum:"DO_NOTHING,ROLLBACK,DELETE"`
-	Parameters              []*Parameter           `aws:"Parameters"`
-	ResourceTypes           []string               `aws:"ResourceTypes" elem:"min=1,max=256"`
-	ResourcesToImport       []*ResourceToImport    `aws:"ResourcesToImport,max=200"`
-	RoleARN                 *string                `aws:"RoleARN,min=20,max=2048"`
-	RollbackConfiguration   *RollbackConfiguration `aws:"RollbackConfiguration"`
 	StackName               *string                `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
-	Tags                    []*Tag                 `aws:"Tags,max=50"`
 	TemplateBody            *string                `aws:"TemplateBody,min=1"`
 	TemplateURL             *string                `aws:"TemplateURL,min=1,max=1024"`
 	UsePreviousTemplate     *bool                  `aws:"UsePreviousTemplate"`
+	Parameters              []*Parameter           `aws:"Parameters"`
+	Capabilities            []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
+	ResourceTypes           []string               `aws:"ResourceTypes" elem:"min=1,max=256"`
+	RoleARN                 *string                `aws:"RoleARN,min=20,max=2048"`
+	RollbackConfiguration   *RollbackConfiguration `aws:"RollbackConfiguration"`
+	NotificationARNs        []string               `aws:"NotificationARNs,max=5"`
+	Tags                    []*Tag                 `aws:"Tags,max=50"`
+	ChangeSetName           *string                `aws:"ChangeSetName,required,min=1,max=128" pattern:"[a-zA-Z][-a-zA-Z0-9]*"`
+	ClientToken             *string                `aws:"ClientToken,min=1,max=128"`
+	Description             *string                `aws:"Description,min=1,max=1024"`
+	ChangeSetType           *string                `aws:"ChangeSetType" enum:"CREATE,UPDATE,IMPORT"`
+	ResourcesToImport       []*ResourceToImport    `aws:"ResourcesToImport,max=200"`
+	IncludeNestedStacks     *bool                  `aws:"IncludeNestedStacks"`
+	OnStackFailure          *string                `aws:"OnStackFailure" enum:"DO_NOTHING,ROLLBACK,DELETE"`
+	ImportExistingResources *bool                  `aws:"ImportExistingResources"`
 }
 
 // CreateChangeSetOutput is what CreateChangeSet gives.
@@ -56,30 +56,30 @@ type CreateChangeSetOutput struct {
 
 // CreateStackInput is what CreateStack takes.
 type CreateStackInput struct {
-	Capabilities                []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
-	ClientRequestToken          *string                `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
-	DisableRollback             *bool                  `aws:"DisableRollback"`
-	EnableTerminationProtection *bool                  `aws:"EnableTerminationProtection"`
-	NotificationARNs            []string               `aws:"NotificationARNs,max=5"`
-	OnFailure                   *string                `aws:"OnFailure" enum:"DO_NOTHING,ROLLBACK,DELETE"`
-	Parameters                  []*Parameter           `aws:"Parameters"`
-	ResourceTypes               []string               `aws:"ResourceTypes" elem:"min=1,max=256"`
-	RetainExceptOnCreate        *bool                  `aws:"RetainExceptOnCreate"`
-	RoleARN                     *string                `aws:"RoleARN,min=20,max=2048"`
-	RollbackConfiguration       *RollbackConfiguration `aws:"RollbackConfiguration"`
 	StackName                   *string                `aws:"StackName,required"`
+	TemplateBody                *string                `aws:"TemplateBody,min=1"`
+	TemplateURL                 *string                `aws:"TemplateURL,min=1,max=1024"`
+	Parameters                  []*Parameter           `aws:"Parameters"`
+	DisableRollback             *bool                  `aws:"DisableRollback"`
+	RollbackConfiguration       *RollbackConfiguration `aws:"RollbackConfiguration"`
+	TimeoutInMinutes            *int64                 `aws:"TimeoutInMinutes,min=1"`
+	NotificationARNs            []string               `aws:"NotificationARNs,max=5"`
+	Capabilities                []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
+	ResourceTypes               []string               `aws:"ResourceTypes" elem:"min=1,max=256"`
+	RoleARN                     *string                `aws:"RoleARN,min=20,max=2048"`
+	OnFailure                   *string                `aws:"OnFailure" enum:"DO_NOTHING,ROLLBACK,DELETE"`
 	StackPolicyBody             *string                `aws:"StackPolicyBody,min=1,max=16384"`
 	StackPolicyURL              *string                `aws:"StackPolicyURL,min=1,max=1350"`
 	Tags                        []*Tag                 `aws:"Tags,max=50"`
-	TemplateBody                *string                `aws:"TemplateBody,min=1"`
-	TemplateURL                 *string                `aws:"TemplateURL,min=1,max=1024"`
-	TimeoutInMinutes            *int64                 `aws:"TimeoutInMinutes,min=1"`
+	ClientRequestToken          *string                `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
+	EnableTerminationProtection *bool                  `aws:"EnableTerminationProtection"`
+	RetainExceptOnCreate        *bool                  `aws:"RetainExceptOnCreate"`
 }
 
 // CreateStackOutput is what CreateStack gives.
 type CreateStackOutput struct {
-	OperationId *string `aws:"OperationId"`
 	StackId     *string `aws:"StackId"`
+	OperationId *string `aws:"OperationId"`
 }
 
 // DeleteChangeSetInput is what DeleteChangeSet takes.
@@ -94,11 +94,11 @@ type DeleteChangeSetOutput struct {
 
 // DeleteStackInput is what DeleteStack takes.
 type DeleteStackInput struct {
-	ClientRequestToken *string  `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
-	DeletionMode       *string  `aws:"DeletionMode" enum:"STANDARD,FORCE_DELETE_STACK"`
+	StackName          *string  `aws:"StackName,required"`
 	RetainResources    []string `aws:"RetainResources"`
 	RoleARN            *string  `aws:"RoleARN,min=20,max=2048"`
-	StackName          *string  `aws:"StackName,required"`
+	ClientRequestToken *string  `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
+	DeletionMode       *string  `aws:"DeletionMode" enum:"STANDARD,FORCE_DELETE_STACK"`
 }
 
 // DeleteStackOutput is what DeleteStack gives.
@@ -118,34 +118,34 @@ type DescribeAccountLimitsOutput struct {
 // DescribeChangeSetInput is what DescribeChangeSet takes.
 type DescribeChangeSetInput struct {
 	ChangeSetName         *string `aws:"ChangeSetName,required,min=1,max=1600" pattern:"[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/]*"`
-	IncludePropertyValues *bool   `aws:"IncludePropertyValues"`
-	NextToken             *string `aws:"NextToken,min=1,max=1024"`
 	StackName             *string `aws:"StackName,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
+	NextToken             *string `aws:"NextToken,min=1,max=1024"`
+	IncludePropertyValues *bool   `aws:"IncludePropertyValues"`
 }
 
 // DescribeChangeSetOutput is what DescribeChangeSet gives.
 type DescribeChangeSetOutput struct {
-	Capabilities            []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
-	ChangeSetId             *string                `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
 	ChangeSetName           *string                `aws:"ChangeSetName,min=1,max=128" pattern:"[a-zA-Z][-a-zA-Z0-9]*"`
-	Changes                 []*Change              `aws:"Changes"`
-	CreationTime            *time.Time             `aws:"CreationTime"`
-	Description             *string                `aws:"Description,min=1,max=1024"`
-	ExecutionStatus         *string                `aws:"ExecutionStatus" enum:"UNAVAILABLE,AVAILABLE,EXECUTE_IN_PROGRESS,EXECUTE_COMPLETE,EXECUTE_FAILED,OBSOLETE"`
-	ImportExistingResources *bool                  `aws:"ImportExistingResources"`
-	IncludeNestedStacks     *bool                  `aws:"IncludeNestedStacks"`
-	NextToken               *string                `aws:"NextToken,min=1,max=1024"`
-	NotificationARNs        []string               `aws:"NotificationARNs,max=5"`
-	OnStackFailure          *string                `aws:"OnStackFailure" enum:"DO_NOTHING,ROLLBACK,DELETE"`
-	Parameters              []*Parameter           `aws:"Parameters"`
-	ParentChangeSetId       *string                `aws:"ParentChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
-	RollbackConfiguration   *RollbackConfiguration `aws:"RollbackConfiguration"`
-	RootChangeSetId         *string                `aws:"RootChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
+	ChangeSetId             *string                `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
 	StackId                 *string                `aws:"StackId"`
 	StackName               *string                `aws:"StackName"`
+	Description             *string                `aws:"Description,min=1,max=1024"`
+	Parameters              []*Parameter           `aws:"Parameters"`
+	CreationTime            *time.Time             `aws:"CreationTime"`
+	ExecutionStatus         *string                `aws:"ExecutionStatus" enum:"UNAVAILABLE,AVAILABLE,EXECUTE_IN_PROGRESS,EXECUTE_COMPLETE,EXECUTE_FAILED,OBSOLETE"`
 	Status                  *string                `aws:"Status" enum:"CREATE_PENDING,CREATE_IN_PROGRESS,CREATE_COMPLETE,DELETE_PENDING,DELETE_IN_PROGRESS,DELETE_COMPLETE,DELETE_FAILED,FAILED"`
 	StatusReason            *string                `aws:"StatusReason"`
+	NotificationARNs        []string               `aws:"NotificationARNs,max=5"`
+	RollbackConfiguration   *RollbackConfiguration `aws:"RollbackConfiguration"`
+	Capabilities            []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
 	Tags                    []*Tag                 `aws:"Tags,max=50"`
+	Changes                 []*Change              `aws:"Changes"`
+	NextToken               *string                `aws:"NextToken,min=1,max=1024"`
+	IncludeNestedStacks     *bool                  `aws:"IncludeNestedStacks"`
+	ParentChangeSetId       *string                `aws:"ParentChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
+	RootChangeSetId         *string                `aws:"RootChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
+	OnStackFailure          *string                `aws:"OnStackFailure" enum:"DO_NOTHING,ROLLBACK,DELETE"`
+	ImportExistingResources *bool                  `aws:"ImportExistingResources"`
 }
 
 // DescribeEventsInput is what DescribeEvents takes.
@@ -170,31 +170,31 @@ type DescribeStackDriftDetectionStatusInput struct {
 
 // DescribeStackDriftDetectionStatusOutput is what DescribeStackDriftDetectionStatus gives.
 type DescribeStackDriftDetectionStatusOutput struct {
+	StackId                   *string    `aws:"StackId,required"`
+	StackDriftDetectionId     *string    `aws:"StackDriftDetectionId,required,min=1,max=36"`
+	StackDriftStatus          *string    `aws:"StackDriftStatus" enum:"DRIFTED,IN_SYNC,UNKNOWN,NOT_CHECKED"`
 	DetectionStatus           *string    `aws:"DetectionStatus,required" enum:"DETECTION_IN_PROGRESS,DETECTION_FAILED,DETECTION_COMPLETE"`
 	DetectionStatusReason     *string    `aws:"DetectionStatusReason"`
 	DriftedStackResourceCount *int64     `aws:"DriftedStackResourceCount"`
-	StackDriftDetectionId     *string    `aws:"StackDriftDetectionId,required,min=1,max=36"`
-	StackDriftStatus          *string    `aws:"StackDriftStatus" enum:"DRIFTED,IN_SYNC,UNKNOWN,NOT_CHECKED"`
-	StackId                   *string    `aws:"StackId,required"`
 	Timestamp                 *time.Time `aws:"Timestamp,required"`
 }
 
 // DescribeStackEventsInput is what DescribeStackEvents takes.
 type DescribeStackEventsInput struct {
-	NextToken *string `aws:"NextToken,min=1,max=1024"`
 	StackName *string `aws:"StackName"`
+	NextToken *string `aws:"NextToken,min=1,max=1024"`
 }
 
 // DescribeStackEventsOutput is what DescribeStackEvents gives.
 type DescribeStackEventsOutput struct {
-	NextToken   *string       `aws:"NextToken,min=1,max=1024"`
 	StackEvents []*StackEvent `aws:"StackEvents"`
+	NextToken   *string       `aws:"NextToken,min=1,max=1024"`
 }
 
 // DescribeStackResourceInput is what DescribeStackResource takes.
 type DescribeStackResourceInput struct {
-	LogicalResourceId *string `aws:"LogicalResourceId,required"`
 	StackName         *string `aws:"StackName,required"`
+	LogicalResourceId *string `aws:"LogicalResourceId,required"`
 }
 
 // DescribeStackResourceOutput is what DescribeStackResource gives.
@@ -204,23 +204,23 @@ type DescribeStackResourceOutput struct {
 
 // DescribeStackResourceDriftsInput is what DescribeStackResourceDrifts takes.
 type DescribeStackResourceDriftsInput struct {
-	MaxResults                      *int64   `aws:"MaxResults,min=1,max=100"`
-	NextToken                       *string  `aws:"NextToken,min=1,max=1024"`
 	StackName                       *string  `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
 	StackResourceDriftStatusFilters []string `aws:"StackResourceDriftStatusFilters,min=1,max=4" elemenum:"IN_SYNC,MODIFIED,DELETED,NOT_CHECKED"`
+	NextToken                       *string  `aws:"NextToken,min=1,max=1024"`
+	MaxResults                      *int64   `aws:"MaxResults,min=1,max=100"`
 }
 
 // DescribeStackResourceDriftsOutput is what DescribeStackResourceDrifts gives.
 type DescribeStackResourceDriftsOutput struct {
-	NextToken           *string               `aws:"NextToken,min=1,max=1024"`
 	StackResourceDrifts []*StackResourceDrift `aws:"StackResourceDrifts,required"`
+	NextToken           *string               `aws:"NextToken,min=1,max=1024"`
 }
 
 // DescribeStackResourcesInput is what DescribeStackResources takes.
 type DescribeStackResourcesInput struct {
+	StackName          *string `aws:"StackName"`
 	LogicalResourceId  *string `aws:"LogicalResourceId"`
 	PhysicalResourceId *string `aws:"PhysicalResourceId"`
-	StackName          *string `aws:"StackName"`
 }
 
 // DescribeStackResourcesOutput is what DescribeStackResources gives.
@@ -230,61 +230,61 @@ type DescribeStackResourcesOutput struct {
 
 // DescribeStacksInput is what DescribeStacks takes.
 type DescribeStacksInput struct {
-	NextToken *string `aws:"NextToken,min=1,max=1024"`
 	StackName *string `aws:"StackName"`
+	NextToken *string `aws:"NextToken,min=1,max=1024"`
 }
 
 // DescribeStacksOutput is what DescribeStacks gives.
 type DescribeStacksOutput struct {
-	NextToken *string  `aws:"NextToken,min=1,max=1024"`
 	Stacks    []*Stack `aws:"Stacks"`
+	NextToken *string  `aws:"NextToken,min=1,max=1024"`
 }
 
 // DescribeTypeInput is what DescribeType takes.
 type DescribeTypeInput struct {
-	Arn                 *string `aws:"Arn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
-	PublicVersionNumber *string `aws:"PublicVersionNumber,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
-	PublisherId         *string `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
 	Type                *string `aws:"Type" enum:"RESOURCE,MODULE,HOOK"`
 	TypeName            *string `aws:"TypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
+	Arn                 *string `aws:"Arn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
 	VersionId           *string `aws:"VersionId,min=1,max=128" pattern:"[A-Za-z0-9-]+"`
+	PublisherId         *string `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
+	PublicVersionNumber *string `aws:"PublicVersionNumber,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
 }
 
 // DescribeTypeOutput is what DescribeType gives.
 type DescribeTypeOutput struct {
 	Arn                        *string                  `aws:"Arn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
-	AutoUpdate                 *bool                    `aws:"AutoUpdate"`
-	ConfigurationSchema        *string                  `aws:"ConfigurationSchema,min=1,max=60000" pattern:"[\\s\\S]+"`
-	DefaultVersionId           *string                  `aws:"DefaultVersionId,min=1,max=128" pattern:"[A-Za-z0-9-]+"`
-	DeprecatedStatus           *string                  `aws:"DeprecatedStatus" enum:"LIVE,DEPRECATED"`
-	Description                *string                  `aws:"Description,min=1,max=1024"`
-	DocumentationUrl           *string                  `aws:"DocumentationUrl,max=4096"`
-	ExecutionRoleArn           *string                  `aws:"ExecutionRoleArn,min=1,max=256" pattern:"arn:.+:iam::[0-9]{12}:role/.+"`
-	IsActivated                *bool                    `aws:"IsActivated"`
-	IsDefaultVersion           *bool                    `aws:"IsDefaultVersion"`
-	LastUpdated                *time.Time               `aws:"LastUpdated"`
-	LatestPublicVersion        *string                  `aws:"LatestPublicVersion,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
-	LoggingConfig              *LoggingConfig           `aws:"LoggingConfig"`
-	OriginalTypeArn            *string                  `aws:"OriginalTypeArn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
-	OriginalTypeName           *string                  `aws:"OriginalTypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
-	ProvisioningType           *string                  `aws:"ProvisioningType" enum:"NON_PROVISIONABLE,IMMUTABLE,FULLY_MUTABLE"`
-	PublicVersionNumber        *string                  `aws:"PublicVersionNumber,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
-	PublisherId                *string                  `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
-	RequiredActivatedTypes     []*RequiredActivatedType `aws:"RequiredActivatedTypes"`
-	Schema                     *string                  `aws:"Schema,min=1,max=16777216"`
-	SourceUrl                  *string                  `aws:"SourceUrl,max=4096"`
-	TimeCreated                *time.Time               `aws:"TimeCreated"`
 	Type                       *string                  `aws:"Type" enum:"RESOURCE,MODULE,HOOK"`
 	TypeName                   *string                  `aws:"TypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
+	DefaultVersionId           *string                  `aws:"DefaultVersionId,min=1,max=128" pattern:"[A-Za-z0-9-]+"`
+	IsDefaultVersion           *bool                    `aws:"IsDefaultVersion"`
 	TypeTestsStatus            *string                  `aws:"TypeTestsStatus" enum:"PASSED,FAILED,IN_PROGRESS,NOT_TESTED"`
 	TypeTestsStatusDescription *string                  `aws:"TypeTestsStatusDescription,min=1,max=1024" pattern:"[\\s\\S]+"`
+	Description                *string                  `aws:"Description,min=1,max=1024"`
+	Schema                     *string                  `aws:"Schema,min=1,max=16777216"`
+	ProvisioningType           *string                  `aws:"ProvisioningType" enum:"NON_PROVISIONABLE,IMMUTABLE,FULLY_MUTABLE"`
+	DeprecatedStatus           *string                  `aws:"DeprecatedStatus" enum:"LIVE,DEPRECATED"`
+	LoggingConfig              *LoggingConfig           `aws:"LoggingConfig"`
+	RequiredActivatedTypes     []*RequiredActivatedType `aws:"RequiredActivatedTypes"`
+	ExecutionRoleArn           *string                  `aws:"ExecutionRoleArn,min=1,max=256" pattern:"arn:.+:iam::[0-9]{12}:role/.+"`
 	Visibility                 *string                  `aws:"Visibility" enum:"PUBLIC,PRIVATE"`
+	SourceUrl                  *string                  `aws:"SourceUrl,max=4096"`
+	DocumentationUrl           *string                  `aws:"DocumentationUrl,max=4096"`
+	LastUpdated                *time.Time               `aws:"LastUpdated"`
+	TimeCreated                *time.Time               `aws:"TimeCreated"`
+	ConfigurationSchema        *string                  `aws:"ConfigurationSchema,min=1,max=60000" pattern:"[\\s\\S]+"`
+	PublisherId                *string                  `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
+	OriginalTypeName           *string                  `aws:"OriginalTypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
+	OriginalTypeArn            *string                  `aws:"OriginalTypeArn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
+	PublicVersionNumber        *string                  `aws:"PublicVersionNumber,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
+	LatestPublicVersion        *string                  `aws:"LatestPublicVersion,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
+	IsActivated                *bool                    `aws:"IsActivated"`
+	AutoUpdate                 *bool                    `aws:"AutoUpdate"`
 }
 
 // DetectStackDriftInput is what DetectStackDrift takes.
 type DetectStackDriftInput struct {
-	LogicalResourceIds []string `aws:"LogicalResourceIds,min=1,max=200"`
 	StackName          *string  `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
+	LogicalResourceIds []string `aws:"LogicalResourceIds,min=1,max=200"`
 }
 
 // DetectStackDriftOutput is what DetectStackDrift gives.
@@ -294,9 +294,9 @@ type DetectStackDriftOutput struct {
 
 // EstimateTemplateCostInput is what EstimateTemplateCost takes.
 type EstimateTemplateCostInput struct {
-	Parameters   []*Parameter `aws:"Parameters"`
 	TemplateBody *string      `aws:"TemplateBody,min=1"`
 	TemplateURL  *string      `aws:"TemplateURL,min=1,max=1024"`
+	Parameters   []*Parameter `aws:"Parameters"`
 }
 
 // EstimateTemplateCostOutput is what EstimateTemplateCost gives.
@@ -307,10 +307,10 @@ type EstimateTemplateCostOutput struct {
 // ExecuteChangeSetInput is what ExecuteChangeSet takes.
 type ExecuteChangeSetInput struct {
 	ChangeSetName        *string `aws:"ChangeSetName,required,min=1,max=1600" pattern:"[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/]*"`
+	StackName            *string `aws:"StackName,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
 	ClientRequestToken   *string `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
 	DisableRollback      *bool   `aws:"DisableRollback"`
 	RetainExceptOnCreate *bool   `aws:"RetainExceptOnCreate"`
-	StackName            *string `aws:"StackName,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
 }
 
 // ExecuteChangeSetOutput is what ExecuteChangeSet gives.
@@ -329,51 +329,51 @@ type GetStackPolicyOutput struct {
 
 // GetTemplateInput is what GetTemplate takes.
 type GetTemplateInput struct {
-	ChangeSetName *string `aws:"ChangeSetName,min=1,max=1600" pattern:"[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/]*"`
 	StackName     *string `aws:"StackName"`
+	ChangeSetName *string `aws:"ChangeSetName,min=1,max=1600" pattern:"[a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/]*"`
 	TemplateStage *string `aws:"TemplateStage" enum:"Original,Processed"`
 }
 
 // GetTemplateOutput is what GetTemplate gives.
 type GetTemplateOutput struct {
-	StagesAvailable []string `aws:"StagesAvailable" elemenum:"Original,Processed"`
 	TemplateBody    *string  `aws:"TemplateBody,min=1"`
+	StagesAvailable []string `aws:"StagesAvailable" elemenum:"Original,Processed"`
 }
 
 // GetTemplateSummaryInput is what GetTemplateSummary takes.
 type GetTemplateSummaryInput struct {
-	CallAs                *string                `aws:"CallAs" enum:"SELF,DELEGATED_ADMIN"`
+	TemplateBody          *string                `aws:"TemplateBody,min=1"`
+	TemplateURL           *string                `aws:"TemplateURL,min=1,max=1024"`
 	StackName             *string                `aws:"StackName,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
 	StackSetName          *string                `aws:"StackSetName" pattern:"[a-zA-Z][-a-zA-Z0-9]*(?::[a-zA-Z0-9]{8}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{4}-[a-zA-Z0-9]{12})?"`
-	TemplateBody          *string                `aws:"TemplateBody,min=1"`
+	CallAs                *string                `aws:"CallAs" enum:"SELF,DELEGATED_ADMIN"`
 	TemplateSummaryConfig *TemplateSummaryConfig `aws:"TemplateSummaryConfig"`
-	TemplateURL           *string                `aws:"TemplateURL,min=1,max=1024"`
 }
 
 // GetTemplateSummaryOutput is what GetTemplateSummary gives.
 type GetTemplateSummaryOutput struct {
+	Parameters                  []*ParameterDeclaration      `aws:"Parameters"`
+	Description                 *string                      `aws:"Description,min=1,max=1024"`
 	Capabilities                []string                     `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
 	CapabilitiesReason          *string                      `aws:"CapabilitiesReason"`
-	DeclaredTransforms          []string                     `aws:"DeclaredTransforms"`
-	Description                 *string                      `aws:"Description,min=1,max=1024"`
-	Metadata                    *string                      `aws:"Metadata"`
-	Parameters                  []*ParameterDeclaration      `aws:"Parameters"`
-	ResourceIdentifierSummaries []*ResourceIdentifierSummary `aws:"ResourceIdentifierSummaries"`
 	ResourceTypes               []string                     `aws:"ResourceTypes" elem:"min=1,max=256"`
 	Version                     *string                      `aws:"Version"`
+	Metadata                    *string                      `aws:"Metadata"`
+	DeclaredTransforms          []string                     `aws:"DeclaredTransforms"`
+	ResourceIdentifierSummaries []*ResourceIdentifierSummary `aws:"ResourceIdentifierSummaries"`
 	Warnings                    *Warnings                    `aws:"Warnings"`
 }
 
 // ListChangeSetsInput is what ListChangeSets takes.
 type ListChangeSetsInput struct {
-	NextToken *string `aws:"NextToken,min=1,max=1024"`
 	StackName *string `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
+	NextToken *string `aws:"NextToken,min=1,max=1024"`
 }
 
 // ListChangeSetsOutput is what ListChangeSets gives.
 type ListChangeSetsOutput struct {
-	NextToken *string             `aws:"NextToken,min=1,max=1024"`
 	Summaries []*ChangeSetSummary `aws:"Summaries"`
+	NextToken *string             `aws:"NextToken,min=1,max=1024"`
 }
 
 // ListExportsInput is what ListExports takes.
@@ -401,14 +401,14 @@ type ListImportsOutput struct {
 
 // ListStackResourcesInput is what ListStackResources takes.
 type ListStackResourcesInput struct {
-	NextToken *string `aws:"NextToken,min=1,max=1024"`
 	StackName *string `aws:"StackName,required"`
+	NextToken *string `aws:"NextToken,min=1,max=1024"`
 }
 
 // ListStackResourcesOutput is what ListStackResources gives.
 type ListStackResourcesOutput struct {
-	NextToken              *string                 `aws:"NextToken,min=1,max=1024"`
 	StackResourceSummaries []*StackResourceSummary `aws:"StackResourceSummaries"`
+	NextToken              *string                 `aws:"NextToken,min=1,max=1024"`
 }
 
 // ListStacksInput is what ListStacks takes.
@@ -419,39 +419,39 @@ type ListStacksInput struct {
 
 // ListStacksOutput is what ListStacks gives.
 type ListStacksOutput struct {
-	NextToken      *string         `aws:"NextToken,min=1,max=1024"`
 	StackSummaries []*StackSummary `aws:"StackSummaries"`
+	NextToken      *string         `aws:"NextToken,min=1,max=1024"`
 }
 
 // ListTypesInput is what ListTypes takes.
 type ListTypesInput struct {
+	Visibility       *string      `aws:"Visibility" enum:"PUBLIC,PRIVATE"`
+	ProvisioningType *string      `aws:"ProvisioningType" enum:"NON_PROVISIONABLE,IMMUTABLE,FULLY_MUTABLE"`
 	DeprecatedStatus *string      `aws:"DeprecatedStatus" enum:"LIVE,DEPRECATED"`
+	Type             *string      `aws:"Type" enum:"RESOURCE,MODULE,HOOK"`
 	Filters          *TypeFilters `aws:"Filters"`
 	MaxResults       *int64       `aws:"MaxResults,min=1,max=100"`
 	NextToken        *string      `aws:"NextToken,min=1,max=1024"`
-	ProvisioningType *string      `aws:"ProvisioningType" enum:"NON_PROVISIONABLE,IMMUTABLE,FULLY_MUTABLE"`
-	Type             *string      `aws:"Type" enum:"RESOURCE,MODULE,HOOK"`
-	Visibility       *string      `aws:"Visibility" enum:"PUBLIC,PRIVATE"`
 }
 
 // ListTypesOutput is what ListTypes gives.
 type ListTypesOutput struct {
-	NextToken     *string        `aws:"NextToken,min=1,max=1024"`
 	TypeSummaries []*TypeSummary `aws:"TypeSummaries"`
+	NextToken     *string        `aws:"NextToken,min=1,max=1024"`
 }
 
 // RollbackStackInput is what RollbackStack takes.
 type RollbackStackInput struct {
+	StackName            *string `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
+	RoleARN              *string `aws:"RoleARN,min=20,max=2048"`
 	ClientRequestToken   *string `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
 	RetainExceptOnCreate *bool   `aws:"RetainExceptOnCreate"`
-	RoleARN              *string `aws:"RoleARN,min=20,max=2048"`
-	StackName            *string `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
 }
 
 // RollbackStackOutput is what RollbackStack gives.
 type RollbackStackOutput struct {
-	OperationId *string `aws:"OperationId"`
 	StackId     *string `aws:"StackId"`
+	OperationId *string `aws:"OperationId"`
 }
 
 // SetStackPolicyInput is what SetStackPolicy takes.
@@ -466,10 +466,10 @@ type SetStackPolicyOutput struct{}
 
 // SignalResourceInput is what SignalResource takes.
 type SignalResourceInput struct {
-	LogicalResourceId *string `aws:"LogicalResourceId,required"`
 	StackName         *string `aws:"StackName,required,min=1" pattern:"([a-zA-Z][-a-zA-Z0-9]*)|(arn:\\b(aws|aws-us-gov|aws-cn)\\b:[-a-zA-Z0-9:/._+]*)"`
-	Status            *string `aws:"Status,required" enum:"SUCCESS,FAILURE"`
+	LogicalResourceId *string `aws:"LogicalResourceId,required"`
 	UniqueId          *string `aws:"UniqueId,required,min=1,max=64"`
+	Status            *string `aws:"Status,required" enum:"SUCCESS,FAILURE"`
 }
 
 // SignalResourceOutput is what SignalResource gives.
@@ -477,30 +477,30 @@ type SignalResourceOutput struct{}
 
 // UpdateStackInput is what UpdateStack takes.
 type UpdateStackInput struct {
-	Capabilities                []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
-	ClientRequestToken          *string                `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
-	DisableRollback             *bool                  `aws:"DisableRollback"`
-	NotificationARNs            []string               `aws:"NotificationARNs,max=5"`
-	Parameters                  []*Parameter           `aws:"Parameters"`
-	ResourceTypes               []string               `aws:"ResourceTypes" elem:"min=1,max=256"`
-	RetainExceptOnCreate        *bool                  `aws:"RetainExceptOnCreate"`
-	RoleARN                     *string                `aws:"RoleARN,min=20,max=2048"`
-	RollbackConfiguration       *RollbackConfiguration `aws:"RollbackConfiguration"`
 	StackName                   *string                `aws:"StackName,required"`
-	StackPolicyBody             *string                `aws:"StackPolicyBody,min=1,max=16384"`
-	StackPolicyDuringUpdateBody *string                `aws:"StackPolicyDuringUpdateBody,min=1,max=16384"`
-	StackPolicyDuringUpdateURL  *string                `aws:"StackPolicyDuringUpdateURL,min=1,max=1350"`
-	StackPolicyURL              *string                `aws:"StackPolicyURL,min=1,max=1350"`
-	Tags                        []*Tag                 `aws:"Tags,max=50"`
 	TemplateBody                *string                `aws:"TemplateBody,min=1"`
 	TemplateURL                 *string                `aws:"TemplateURL,min=1,max=1024"`
 	UsePreviousTemplate         *bool                  `aws:"UsePreviousTemplate"`
+	StackPolicyDuringUpdateBody *string                `aws:"StackPolicyDuringUpdateBody,min=1,max=16384"`
+	StackPolicyDuringUpdateURL  *string                `aws:"StackPolicyDuringUpdateURL,min=1,max=1350"`
+	Parameters                  []*Parameter           `aws:"Parameters"`
+	Capabilities                []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
+	ResourceTypes               []string               `aws:"ResourceTypes" elem:"min=1,max=256"`
+	RoleARN                     *string                `aws:"RoleARN,min=20,max=2048"`
+	RollbackConfiguration       *RollbackConfiguration `aws:"RollbackConfiguration"`
+	StackPolicyBody             *string                `aws:"StackPolicyBody,min=1,max=16384"`
+	StackPolicyURL              *string                `aws:"StackPolicyURL,min=1,max=1350"`
+	NotificationARNs            []string               `aws:"NotificationARNs,max=5"`
+	Tags                        []*Tag                 `aws:"Tags,max=50"`
+	DisableRollback             *bool                  `aws:"DisableRollback"`
+	ClientRequestToken          *string                `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
+	RetainExceptOnCreate        *bool                  `aws:"RetainExceptOnCreate"`
 }
 
 // UpdateStackOutput is what UpdateStack gives.
 type UpdateStackOutput struct {
-	OperationId *string `aws:"OperationId"`
 	StackId     *string `aws:"StackId"`
+	OperationId *string `aws:"OperationId"`
 }
 
 // UpdateTerminationProtectionInput is what UpdateTerminationProtection takes.
@@ -522,11 +522,11 @@ type ValidateTemplateInput struct {
 
 // ValidateTemplateOutput is what ValidateTemplate gives.
 type ValidateTemplateOutput struct {
+	Parameters         []*TemplateParameter `aws:"Parameters"`
+	Description        *string              `aws:"Description,min=1,max=1024"`
 	Capabilities       []string             `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
 	CapabilitiesReason *string              `aws:"CapabilitiesReason"`
 	DeclaredTransforms []string             `aws:"DeclaredTransforms"`
-	Description        *string              `aws:"Description,min=1,max=1024"`
-	Parameters         []*TemplateParameter `aws:"Parameters"`
 }
 
 // AccountLimit is a structure of AWS's model.
@@ -537,26 +537,26 @@ type AccountLimit struct {
 
 // Change is a structure of AWS's model.
 type Change struct {
+	Type                *string         `aws:"Type" enum:"Resource"`
 	HookInvocationCount *int64          `aws:"HookInvocationCount,min=1,max=100"`
 	ResourceChange      *ResourceChange `aws:"ResourceChange"`
-	Type                *string         `aws:"Type" enum:"Resource"`
 }
 
 // ChangeSetSummary is a structure of AWS's model.
 type ChangeSetSummary struct {
+	StackId                 *string    `aws:"StackId"`
+	StackName               *string    `aws:"StackName"`
 	ChangeSetId             *string    `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
 	ChangeSetName           *string    `aws:"ChangeSetName,min=1,max=128" pattern:"[a-zA-Z][-a-zA-Z0-9]*"`
+	ExecutionStatus         *string    `aws:"ExecutionStatus" enum:"UNAVAILABLE,AVAILABLE,EXECUTE_IN_PROGRESS,EXECUTE_COMPLETE,EXECUTE_FAILED,OBSOLETE"`
+	Status                  *string    `aws:"Status" enum:"CREATE_PENDING,CREATE_IN_PROGRESS,CREATE_COMPLETE,DELETE_PENDING,DELETE_IN_PROGRESS,DELETE_COMPLETE,DELETE_FAILED,FAILED"`
+	StatusReason            *string    `aws:"StatusReason"`
 	CreationTime            *time.Time `aws:"CreationTime"`
 	Description             *string    `aws:"Description,min=1,max=1024"`
-	ExecutionStatus         *string    `aws:"ExecutionStatus" enum:"UNAVAILABLE,AVAILABLE,EXECUTE_IN_PROGRESS,EXECUTE_COMPLETE,EXECUTE_FAILED,OBSOLETE"`
-	ImportExistingResources *bool      `aws:"ImportExistingResources"`
 	IncludeNestedStacks     *bool      `aws:"IncludeNestedStacks"`
 	ParentChangeSetId       *string    `aws:"ParentChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
 	RootChangeSetId         *string    `aws:"RootChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
-	StackId                 *string    `aws:"StackId"`
-	StackName               *string    `aws:"StackName"`
-	Status                  *string    `aws:"Status" enum:"CREATE_PENDING,CREATE_IN_PROGRESS,CREATE_COMPLETE,DELETE_PENDING,DELETE_IN_PROGRESS,DELETE_COMPLETE,DELETE_FAILED,FAILED"`
-	StatusReason            *string    `aws:"StatusReason"`
+	ImportExistingResources *bool      `aws:"ImportExistingResources"`
 }
 
 // EventFilter is a structure of AWS's model.
@@ -573,14 +573,14 @@ type Export struct {
 
 // LoggingConfig is a structure of AWS's model.
 type LoggingConfig struct {
-	LogGroupName *string `aws:"LogGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	LogRoleArn   *string `aws:"LogRoleArn,required,min=1,max=256" pattern:"arn:.+:iam::[0-9]{12}:role/.+"`
+	LogGroupName *string `aws:"LogGroupName,required,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // ModuleInfo is a structure of AWS's model.
 type ModuleInfo struct {
-	LogicalIdHierarchy *string `aws:"LogicalIdHierarchy"`
 	TypeHierarchy      *string `aws:"TypeHierarchy"`
+	LogicalIdHierarchy *string `aws:"LogicalIdHierarchy"`
 }
 
 // OperationEntry is a structure of AWS's model.
@@ -617,18 +617,18 @@ type OperationEvent struct {
 
 // Output is a structure of AWS's model.
 type Output struct {
-	Description *string `aws:"Description,min=1,max=1024"`
-	ExportName  *string `aws:"ExportName"`
 	OutputKey   *string `aws:"OutputKey"`
 	OutputValue *string `aws:"OutputValue"`
+	Description *string `aws:"Description,min=1,max=1024"`
+	ExportName  *string `aws:"ExportName"`
 }
 
 // Parameter is a structure of AWS's model.
 type Parameter struct {
 	ParameterKey     *string `aws:"ParameterKey"`
 	ParameterValue   *string `aws:"ParameterValue"`
-	ResolvedValue    *string `aws:"ResolvedValue"`
 	UsePreviousValue *bool   `aws:"UsePreviousValue"`
+	ResolvedValue    *string `aws:"ResolvedValue"`
 }
 
 // ParameterConstraints is a structure of AWS's model.
@@ -638,12 +638,12 @@ type ParameterConstraints struct {
 
 // ParameterDeclaration is a structure of AWS's model.
 type ParameterDeclaration struct {
-	DefaultValue         *string               `aws:"DefaultValue"`
-	Description          *string               `aws:"Description,min=1,max=1024"`
-	NoEcho               *bool                 `aws:"NoEcho"`
-	ParameterConstraints *ParameterConstraints `aws:"ParameterConstraints"`
 	ParameterKey         *string               `aws:"ParameterKey"`
+	DefaultValue         *string               `aws:"DefaultValue"`
 	ParameterType        *string               `aws:"ParameterType"`
+	NoEcho               *bool                 `aws:"NoEcho"`
+	Description          *string               `aws:"Description,min=1,max=1024"`
+	ParameterConstraints *ParameterConstraints `aws:"ParameterConstraints"`
 }
 
 // PhysicalResourceIdContextKeyValuePair is a structure of AWS's model.
@@ -654,73 +654,73 @@ type PhysicalResourceIdContextKeyValuePair struct {
 
 // PropertyDifference is a structure of AWS's model.
 type PropertyDifference struct {
+	PropertyPath   *string `aws:"PropertyPath,required"`
+	ExpectedValue  *string `aws:"ExpectedValue,required"`
 	ActualValue    *string `aws:"ActualValue,required"`
 	DifferenceType *string `aws:"DifferenceType,required" enum:"ADD,REMOVE,NOT_EQUAL"`
-	ExpectedValue  *string `aws:"ExpectedValue,required"`
-	PropertyPath   *string `aws:"PropertyPath,required"`
 }
 
 // RequiredActivatedType is a structure of AWS's model.
 type RequiredActivatedType struct {
+	TypeNameAlias          *string `aws:"TypeNameAlias,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
 	OriginalTypeName       *string `aws:"OriginalTypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
 	PublisherId            *string `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
 	SupportedMajorVersions []int64 `aws:"SupportedMajorVersions" elem:"min=1,max=65535"`
-	TypeNameAlias          *string `aws:"TypeNameAlias,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
 }
 
 // ResourceChange is a structure of AWS's model.
 type ResourceChange struct {
-	Action             *string                 `aws:"Action" enum:"Add,Modify,Remove,Import,Dynamic"`
-	AfterContext       *string                 `aws:"AfterContext"`
-	BeforeContext      *string                 `aws:"BeforeContext"`
-	ChangeSetId        *string                 `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
-	Details            []*ResourceChangeDetail `aws:"Details"`
-	LogicalResourceId  *string                 `aws:"LogicalResourceId"`
-	ModuleInfo         *ModuleInfo             `aws:"ModuleInfo"`
-	PhysicalResourceId *string                 `aws:"PhysicalResourceId"`
 	PolicyAction       *string                 `aws:"PolicyAction" enum:"Delete,Retain,Snapshot,ReplaceAndDelete,ReplaceAndRetain,ReplaceAndSnapshot"`
-	Replacement        *string                 `aws:"Replacement" enum:"True,False,Conditional"`
+	Action             *string                 `aws:"Action" enum:"Add,Modify,Remove,Import,Dynamic"`
+	LogicalResourceId  *string                 `aws:"LogicalResourceId"`
+	PhysicalResourceId *string                 `aws:"PhysicalResourceId"`
 	ResourceType       *string                 `aws:"ResourceType,min=1,max=256"`
+	Replacement        *string                 `aws:"Replacement" enum:"True,False,Conditional"`
 	Scope              []string                `aws:"Scope" elemenum:"Properties,Metadata,CreationPolicy,UpdatePolicy,DeletionPolicy,UpdateReplacePolicy,Tags"`
+	Details            []*ResourceChangeDetail `aws:"Details"`
+	ChangeSetId        *string                 `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
+	ModuleInfo         *ModuleInfo             `aws:"ModuleInfo"`
+	BeforeContext      *string                 `aws:"BeforeContext"`
+	AfterContext       *string                 `aws:"AfterContext"`
 }
 
 // ResourceChangeDetail is a structure of AWS's model.
 type ResourceChangeDetail struct {
-	CausingEntity *string                   `aws:"CausingEntity"`
-	ChangeSource  *string                   `aws:"ChangeSource" enum:"ResourceReference,ParameterReference,ResourceAttribute,DirectModification,Automatic"`
-	Evaluation    *string                   `aws:"Evaluation" enum:"Static,Dynamic"`
 	Target        *ResourceTargetDefinition `aws:"Target"`
+	Evaluation    *string                   `aws:"Evaluation" enum:"Static,Dynamic"`
+	ChangeSource  *string                   `aws:"ChangeSource" enum:"ResourceReference,ParameterReference,ResourceAttribute,DirectModification,Automatic"`
+	CausingEntity *string                   `aws:"CausingEntity"`
 }
 
 // ResourceIdentifierSummary is a structure of AWS's model.
 type ResourceIdentifierSummary struct {
+	ResourceType        *string  `aws:"ResourceType,min=1,max=256"`
 	LogicalResourceIds  []string `aws:"LogicalResourceIds,min=1,max=200"`
 	ResourceIdentifiers []string `aws:"ResourceIdentifiers" elem:"min=1,max=2048"`
-	ResourceType        *string  `aws:"ResourceType,min=1,max=256"`
 }
 
 // ResourceTargetDefinition is a structure of AWS's model.
 type ResourceTargetDefinition struct {
-	AfterValue          *string `aws:"AfterValue"`
 	Attribute           *string `aws:"Attribute" enum:"Properties,Metadata,CreationPolicy,UpdatePolicy,DeletionPolicy,UpdateReplacePolicy,Tags"`
-	AttributeChangeType *string `aws:"AttributeChangeType" enum:"Add,Remove,Modify"`
-	BeforeValue         *string `aws:"BeforeValue"`
 	Name                *string `aws:"Name"`
-	Path                *string `aws:"Path"`
 	RequiresRecreation  *string `aws:"RequiresRecreation" enum:"Never,Conditionally,Always"`
+	Path                *string `aws:"Path"`
+	BeforeValue         *string `aws:"BeforeValue"`
+	AfterValue          *string `aws:"AfterValue"`
+	AttributeChangeType *string `aws:"AttributeChangeType" enum:"Add,Remove,Modify"`
 }
 
 // ResourceToImport is a structure of AWS's model.
 type ResourceToImport struct {
+	ResourceType       *string           `aws:"ResourceType,required,min=1,max=256"`
 	LogicalResourceId  *string           `aws:"LogicalResourceId,required"`
 	ResourceIdentifier map[string]string `aws:"ResourceIdentifier,required,min=1,max=256" key:"min=1,max=2048" elem:"min=1,max=2048"`
-	ResourceType       *string           `aws:"ResourceType,required,min=1,max=256"`
 }
 
 // RollbackConfiguration is a structure of AWS's model.
 type RollbackConfiguration struct {
-	MonitoringTimeInMinutes *int64             `aws:"MonitoringTimeInMinutes,min=0,max=180"`
 	RollbackTriggers        []*RollbackTrigger `aws:"RollbackTriggers,max=5"`
+	MonitoringTimeInMinutes *int64             `aws:"MonitoringTimeInMinutes,min=0,max=180"`
 }
 
 // RollbackTrigger is a structure of AWS's model.
@@ -731,152 +731,152 @@ type RollbackTrigger struct {
 
 // Stack is a structure of AWS's model.
 type Stack struct {
-	Capabilities                []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
-	ChangeSetId                 *string                `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
-	CreationTime                *time.Time             `aws:"CreationTime,required"`
-	DeletionMode                *string                `aws:"DeletionMode" enum:"STANDARD,FORCE_DELETE_STACK"`
-	DeletionTime                *time.Time             `aws:"DeletionTime"`
-	Description                 *string                `aws:"Description,min=1,max=1024"`
-	DetailedStatus              *string                `aws:"DetailedStatus" enum:"CONFIGURATION_COMPLETE,VALIDATION_FAILED"`
-	DisableRollback             *bool                  `aws:"DisableRollback"`
-	DriftInformation            *StackDriftInformation `aws:"DriftInformation"`
-	EnableTerminationProtection *bool                  `aws:"EnableTerminationProtection"`
-	LastOperations              []*OperationEntry      `aws:"LastOperations"`
-	LastUpdatedTime             *time.Time             `aws:"LastUpdatedTime"`
-	NotificationARNs            []string               `aws:"NotificationARNs,max=5"`
-	Outputs                     []*Output              `aws:"Outputs"`
-	Parameters                  []*Parameter           `aws:"Parameters"`
-	ParentId                    *string                `aws:"ParentId"`
-	RetainExceptOnCreate        *bool                  `aws:"RetainExceptOnCreate"`
-	RoleARN                     *string                `aws:"RoleARN,min=20,max=2048"`
-	RollbackConfiguration       *RollbackConfiguration `aws:"RollbackConfiguration"`
-	RootId                      *string                `aws:"RootId"`
 	StackId                     *string                `aws:"StackId"`
 	StackName                   *string                `aws:"StackName,required"`
+	ChangeSetId                 *string                `aws:"ChangeSetId,min=1" pattern:"arn:[-a-zA-Z0-9:/]*"`
+	Description                 *string                `aws:"Description,min=1,max=1024"`
+	Parameters                  []*Parameter           `aws:"Parameters"`
+	CreationTime                *time.Time             `aws:"CreationTime,required"`
+	DeletionTime                *time.Time             `aws:"DeletionTime"`
+	LastUpdatedTime             *time.Time             `aws:"LastUpdatedTime"`
+	RollbackConfiguration       *RollbackConfiguration `aws:"RollbackConfiguration"`
 	StackStatus                 *string                `aws:"StackStatus,required" enum:"CREATE_IN_PROGRESS,CREATE_FAILED,CREATE_COMPLETE,ROLLBACK_IN_PROGRESS,ROLLBACK_FAILED,ROLLBACK_COMPLETE,DELETE_IN_PROGRESS,DELETE_FAILED,DELETE_COMPLETE,UPDATE_IN_PROGRESS,UPDATE_COMPLETE_CLEANUP_IN_PROGRESS,UPDATE_COMPLETE,UPDATE_FAILED,UPDATE_ROLLBACK_IN_PROGRESS,UPDATE_ROLLBACK_FAILED,UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS,UPDATE_ROLLBACK_COMPLETE,REVIEW_IN_PROGRESS,IMPORT_IN_PROGRESS,IMPORT_COMPLETE,IMPORT_ROLLBACK_IN_PROGRESS,IMPORT_ROLLBACK_FAILED,IMPORT_ROLLBACK_COMPLETE"`
 	StackStatusReason           *string                `aws:"StackStatusReason"`
-	Tags                        []*Tag                 `aws:"Tags,max=50"`
+	DisableRollback             *bool                  `aws:"DisableRollback"`
+	NotificationARNs            []string               `aws:"NotificationARNs,max=5"`
 	TimeoutInMinutes            *int64                 `aws:"TimeoutInMinutes,min=1"`
+	Capabilities                []string               `aws:"Capabilities" elemenum:"CAPABILITY_IAM,CAPABILITY_NAMED_IAM,CAPABILITY_AUTO_EXPAND"`
+	Outputs                     []*Output              `aws:"Outputs"`
+	RoleARN                     *string                `aws:"RoleARN,min=20,max=2048"`
+	Tags                        []*Tag                 `aws:"Tags,max=50"`
+	EnableTerminationProtection *bool                  `aws:"EnableTerminationProtection"`
+	ParentId                    *string                `aws:"ParentId"`
+	RootId                      *string                `aws:"RootId"`
+	DriftInformation            *StackDriftInformation `aws:"DriftInformation"`
+	RetainExceptOnCreate        *bool                  `aws:"RetainExceptOnCreate"`
+	DeletionMode                *string                `aws:"DeletionMode" enum:"STANDARD,FORCE_DELETE_STACK"`
+	DetailedStatus              *string                `aws:"DetailedStatus" enum:"CONFIGURATION_COMPLETE,VALIDATION_FAILED"`
+	LastOperations              []*OperationEntry      `aws:"LastOperations"`
 }
 
 // StackDriftInformation is a structure of AWS's model.
 type StackDriftInformation struct {
-	LastCheckTimestamp *time.Time `aws:"LastCheckTimestamp"`
 	StackDriftStatus   *string    `aws:"StackDriftStatus,required" enum:"DRIFTED,IN_SYNC,UNKNOWN,NOT_CHECKED"`
+	LastCheckTimestamp *time.Time `aws:"LastCheckTimestamp"`
 }
 
 // StackDriftInformationSummary is a structure of AWS's model.
 type StackDriftInformationSummary struct {
-	LastCheckTimestamp *time.Time `aws:"LastCheckTimestamp"`
 	StackDriftStatus   *string    `aws:"StackDriftStatus,required" enum:"DRIFTED,IN_SYNC,UNKNOWN,NOT_CHECKED"`
+	LastCheckTimestamp *time.Time `aws:"LastCheckTimestamp"`
 }
 
 // StackEvent is a structure of AWS's model.
 type StackEvent struct {
-	ClientRequestToken   *string    `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
-	DetailedStatus       *string    `aws:"DetailedStatus" enum:"CONFIGURATION_COMPLETE,VALIDATION_FAILED"`
+	StackId              *string    `aws:"StackId,required"`
 	EventId              *string    `aws:"EventId,required"`
-	HookFailureMode      *string    `aws:"HookFailureMode" enum:"FAIL,WARN"`
-	HookInvocationPoint  *string    `aws:"HookInvocationPoint" enum:"PRE_PROVISION"`
-	HookStatus           *string    `aws:"HookStatus" enum:"HOOK_IN_PROGRESS,HOOK_COMPLETE_SUCCEEDED,HOOK_COMPLETE_FAILED,HOOK_FAILED"`
-	HookStatusReason     *string    `aws:"HookStatusReason,min=1,max=1024"`
-	HookType             *string    `aws:"HookType,min=1,max=255"`
+	StackName            *string    `aws:"StackName,required"`
 	LogicalResourceId    *string    `aws:"LogicalResourceId"`
-	OperationId          *string    `aws:"OperationId"`
 	PhysicalResourceId   *string    `aws:"PhysicalResourceId"`
-	ResourceProperties   *string    `aws:"ResourceProperties"`
+	ResourceType         *string    `aws:"ResourceType,min=1,max=256"`
+	Timestamp            *time.Time `aws:"Timestamp,required"`
 	ResourceStatus       *string    `aws:"ResourceStatus" enum:"CREATE_IN_PROGRESS,CREATE_FAILED,CREATE_COMPLETE,DELETE_IN_PROGRESS,DELETE_FAILED,DELETE_COMPLETE,DELETE_SKIPPED,UPDATE_IN_PROGRESS,UPDATE_FAILED,UPDATE_COMPLETE,IMPORT_FAILED,IMPORT_COMPLETE,IMPORT_IN_PROGRESS,IMPORT_ROLLBACK_IN_PROGRESS,IMPORT_ROLLBACK_FAILED,IMPORT_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_IN_PROGRESS,UPDATE_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_FAILED,ROLLBACK_IN_PROGRESS,ROLLBACK_COMPLETE,ROLLBACK_FAILED"`
 	ResourceStatusReason *string    `aws:"ResourceStatusReason"`
-	ResourceType         *string    `aws:"ResourceType,min=1,max=256"`
-	StackId              *string    `aws:"StackId,required"`
-	StackName            *string    `aws:"StackName,required"`
-	Timestamp            *time.Time `aws:"Timestamp,required"`
+	ResourceProperties   *string    `aws:"ResourceProperties"`
+	ClientRequestToken   *string    `aws:"ClientRequestToken,min=1,max=128" pattern:"[a-zA-Z0-9][-a-zA-Z0-9]*"`
+	HookType             *string    `aws:"HookType,min=1,max=255"`
+	HookStatus           *string    `aws:"HookStatus" enum:"HOOK_IN_PROGRESS,HOOK_COMPLETE_SUCCEEDED,HOOK_COMPLETE_FAILED,HOOK_FAILED"`
+	HookStatusReason     *string    `aws:"HookStatusReason,min=1,max=1024"`
+	HookInvocationPoint  *string    `aws:"HookInvocationPoint" enum:"PRE_PROVISION"`
+	HookFailureMode      *string    `aws:"HookFailureMode" enum:"FAIL,WARN"`
+	DetailedStatus       *string    `aws:"DetailedStatus" enum:"CONFIGURATION_COMPLETE,VALIDATION_FAILED"`
+	OperationId          *string    `aws:"OperationId"`
 }
 
 // StackResource is a structure of AWS's model.
 type StackResource struct {
-	Description          *string                        `aws:"Description,min=1,max=1024"`
-	DriftInformation     *StackResourceDriftInformation `aws:"DriftInformation"`
+	StackName            *string                        `aws:"StackName"`
+	StackId              *string                        `aws:"StackId"`
 	LogicalResourceId    *string                        `aws:"LogicalResourceId,required"`
-	ModuleInfo           *ModuleInfo                    `aws:"ModuleInfo"`
 	PhysicalResourceId   *string                        `aws:"PhysicalResourceId"`
+	ResourceType         *string                        `aws:"ResourceType,required,min=1,max=256"`
+	Timestamp            *time.Time                     `aws:"Timestamp,required"`
 	ResourceStatus       *string                        `aws:"ResourceStatus,required" enum:"CREATE_IN_PROGRESS,CREATE_FAILED,CREATE_COMPLETE,DELETE_IN_PROGRESS,DELETE_FAILED,DELETE_COMPLETE,DELETE_SKIPPED,UPDATE_IN_PROGRESS,UPDATE_FAILED,UPDATE_COMPLETE,IMPORT_FAILED,IMPORT_COMPLETE,IMPORT_IN_PROGRESS,IMPORT_ROLLBACK_IN_PROGRESS,IMPORT_ROLLBACK_FAILED,IMPORT_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_IN_PROGRESS,UPDATE_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_FAILED,ROLLBACK_IN_PROGRESS,ROLLBACK_COMPLETE,ROLLBACK_FAILED"`
 	ResourceStatusReason *string                        `aws:"ResourceStatusReason"`
-	ResourceType         *string                        `aws:"ResourceType,required,min=1,max=256"`
-	StackId              *string                        `aws:"StackId"`
-	StackName            *string                        `aws:"StackName"`
-	Timestamp            *time.Time                     `aws:"Timestamp,required"`
+	Description          *string                        `aws:"Description,min=1,max=1024"`
+	DriftInformation     *StackResourceDriftInformation `aws:"DriftInformation"`
+	ModuleInfo           *ModuleInfo                    `aws:"ModuleInfo"`
 }
 
 // StackResourceDetail is a structure of AWS's model.
 type StackResourceDetail struct {
-	Description          *string                        `aws:"Description,min=1,max=1024"`
-	DriftInformation     *StackResourceDriftInformation `aws:"DriftInformation"`
-	LastUpdatedTimestamp *time.Time                     `aws:"LastUpdatedTimestamp,required"`
+	StackName            *string                        `aws:"StackName"`
+	StackId              *string                        `aws:"StackId"`
 	LogicalResourceId    *string                        `aws:"LogicalResourceId,required"`
-	Metadata             *string                        `aws:"Metadata"`
-	ModuleInfo           *ModuleInfo                    `aws:"ModuleInfo"`
 	PhysicalResourceId   *string                        `aws:"PhysicalResourceId"`
+	ResourceType         *string                        `aws:"ResourceType,required,min=1,max=256"`
+	LastUpdatedTimestamp *time.Time                     `aws:"LastUpdatedTimestamp,required"`
 	ResourceStatus       *string                        `aws:"ResourceStatus,required" enum:"CREATE_IN_PROGRESS,CREATE_FAILED,CREATE_COMPLETE,DELETE_IN_PROGRESS,DELETE_FAILED,DELETE_COMPLETE,DELETE_SKIPPED,UPDATE_IN_PROGRESS,UPDATE_FAILED,UPDATE_COMPLETE,IMPORT_FAILED,IMPORT_COMPLETE,IMPORT_IN_PROGRESS,IMPORT_ROLLBACK_IN_PROGRESS,IMPORT_ROLLBACK_FAILED,IMPORT_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_IN_PROGRESS,UPDATE_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_FAILED,ROLLBACK_IN_PROGRESS,ROLLBACK_COMPLETE,ROLLBACK_FAILED"`
 	ResourceStatusReason *string                        `aws:"ResourceStatusReason"`
-	ResourceType         *string                        `aws:"ResourceType,required,min=1,max=256"`
-	StackId              *string                        `aws:"StackId"`
-	StackName            *string                        `aws:"StackName"`
+	Description          *string                        `aws:"Description,min=1,max=1024"`
+	Metadata             *string                        `aws:"Metadata"`
+	DriftInformation     *StackResourceDriftInformation `aws:"DriftInformation"`
+	ModuleInfo           *ModuleInfo                    `aws:"ModuleInfo"`
 }
 
 // StackResourceDrift is a structure of AWS's model.
 type StackResourceDrift struct {
-	ActualProperties          *string                                  `aws:"ActualProperties"`
-	ExpectedProperties        *string                                  `aws:"ExpectedProperties"`
+	StackId                   *string                                  `aws:"StackId,required"`
 	LogicalResourceId         *string                                  `aws:"LogicalResourceId,required"`
-	ModuleInfo                *ModuleInfo                              `aws:"ModuleInfo"`
 	PhysicalResourceId        *string                                  `aws:"PhysicalResourceId"`
 	PhysicalResourceIdContext []*PhysicalResourceIdContextKeyValuePair `aws:"PhysicalResourceIdContext,max=5"`
-	PropertyDifferences       []*PropertyDifference                    `aws:"PropertyDifferences"`
 	ResourceType              *string                                  `aws:"ResourceType,required,min=1,max=256"`
-	StackId                   *string                                  `aws:"StackId,required"`
+	ExpectedProperties        *string                                  `aws:"ExpectedProperties"`
+	ActualProperties          *string                                  `aws:"ActualProperties"`
+	PropertyDifferences       []*PropertyDifference                    `aws:"PropertyDifferences"`
 	StackResourceDriftStatus  *string                                  `aws:"StackResourceDriftStatus,required" enum:"IN_SYNC,MODIFIED,DELETED,NOT_CHECKED"`
 	Timestamp                 *time.Time                               `aws:"Timestamp,required"`
+	ModuleInfo                *ModuleInfo                              `aws:"ModuleInfo"`
 }
 
 // StackResourceDriftInformation is a structure of AWS's model.
 type StackResourceDriftInformation struct {
-	LastCheckTimestamp       *time.Time `aws:"LastCheckTimestamp"`
 	StackResourceDriftStatus *string    `aws:"StackResourceDriftStatus,required" enum:"IN_SYNC,MODIFIED,DELETED,NOT_CHECKED"`
+	LastCheckTimestamp       *time.Time `aws:"LastCheckTimestamp"`
 }
 
 // StackResourceDriftInformationSummary is a structure of AWS's model.
 type StackResourceDriftInformationSummary struct {
-	LastCheckTimestamp       *time.Time `aws:"LastCheckTimestamp"`
 	StackResourceDriftStatus *string    `aws:"StackResourceDriftStatus,required" enum:"IN_SYNC,MODIFIED,DELETED,NOT_CHECKED"`
+	LastCheckTimestamp       *time.Time `aws:"LastCheckTimestamp"`
 }
 
 // StackResourceSummary is a structure of AWS's model.
 type StackResourceSummary struct {
-	DriftInformation     *StackResourceDriftInformationSummary `aws:"DriftInformation"`
-	LastUpdatedTimestamp *time.Time                            `aws:"LastUpdatedTimestamp,required"`
 	LogicalResourceId    *string                               `aws:"LogicalResourceId,required"`
-	ModuleInfo           *ModuleInfo                           `aws:"ModuleInfo"`
 	PhysicalResourceId   *string                               `aws:"PhysicalResourceId"`
+	ResourceType         *string                               `aws:"ResourceType,required,min=1,max=256"`
+	LastUpdatedTimestamp *time.Time                            `aws:"LastUpdatedTimestamp,required"`
 	ResourceStatus       *string                               `aws:"ResourceStatus,required" enum:"CREATE_IN_PROGRESS,CREATE_FAILED,CREATE_COMPLETE,DELETE_IN_PROGRESS,DELETE_FAILED,DELETE_COMPLETE,DELETE_SKIPPED,UPDATE_IN_PROGRESS,UPDATE_FAILED,UPDATE_COMPLETE,IMPORT_FAILED,IMPORT_COMPLETE,IMPORT_IN_PROGRESS,IMPORT_ROLLBACK_IN_PROGRESS,IMPORT_ROLLBACK_FAILED,IMPORT_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_IN_PROGRESS,UPDATE_ROLLBACK_COMPLETE,UPDATE_ROLLBACK_FAILED,ROLLBACK_IN_PROGRESS,ROLLBACK_COMPLETE,ROLLBACK_FAILED"`
 	ResourceStatusReason *string                               `aws:"ResourceStatusReason"`
-	ResourceType         *string                               `aws:"ResourceType,required,min=1,max=256"`
+	DriftInformation     *StackResourceDriftInformationSummary `aws:"DriftInformation"`
+	ModuleInfo           *ModuleInfo                           `aws:"ModuleInfo"`
 }
 
 // StackSummary is a structure of AWS's model.
 type StackSummary struct {
-	CreationTime        *time.Time                    `aws:"CreationTime,required"`
-	DeletionTime        *time.Time                    `aws:"DeletionTime"`
-	DriftInformation    *StackDriftInformationSummary `aws:"DriftInformation"`
-	LastOperations      []*OperationEntry             `aws:"LastOperations"`
-	LastUpdatedTime     *time.Time                    `aws:"LastUpdatedTime"`
-	ParentId            *string                       `aws:"ParentId"`
-	RootId              *string                       `aws:"RootId"`
 	StackId             *string                       `aws:"StackId"`
 	StackName           *string                       `aws:"StackName,required"`
+	TemplateDescription *string                       `aws:"TemplateDescription"`
+	CreationTime        *time.Time                    `aws:"CreationTime,required"`
+	LastUpdatedTime     *time.Time                    `aws:"LastUpdatedTime"`
+	DeletionTime        *time.Time                    `aws:"DeletionTime"`
 	StackStatus         *string                       `aws:"StackStatus,required" enum:"CREATE_IN_PROGRESS,CREATE_FAILED,CREATE_COMPLETE,ROLLBACK_IN_PROGRESS,ROLLBACK_FAILED,ROLLBACK_COMPLETE,DELETE_IN_PROGRESS,DELETE_FAILED,DELETE_COMPLETE,UPDATE_IN_PROGRESS,UPDATE_COMPLETE_CLEANUP_IN_PROGRESS,UPDATE_COMPLETE,UPDATE_FAILED,UPDATE_ROLLBACK_IN_PROGRESS,UPDATE_ROLLBACK_FAILED,UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS,UPDATE_ROLLBACK_COMPLETE,REVIEW_IN_PROGRESS,IMPORT_IN_PROGRESS,IMPORT_COMPLETE,IMPORT_ROLLBACK_IN_PROGRESS,IMPORT_ROLLBACK_FAILED,IMPORT_ROLLBACK_COMPLETE"`
 	StackStatusReason   *string                       `aws:"StackStatusReason"`
-	TemplateDescription *string                       `aws:"TemplateDescription"`
+	ParentId            *string                       `aws:"ParentId"`
+	RootId              *string                       `aws:"RootId"`
+	DriftInformation    *StackDriftInformationSummary `aws:"DriftInformation"`
+	LastOperations      []*OperationEntry             `aws:"LastOperations"`
 }
 
 // Tag is a structure of AWS's model.
@@ -887,10 +887,10 @@ type Tag struct {
 
 // TemplateParameter is a structure of AWS's model.
 type TemplateParameter struct {
-	DefaultValue *string `aws:"DefaultValue"`
-	Description  *string `aws:"Description,min=1,max=1024"`
-	NoEcho       *bool   `aws:"NoEcho"`
 	ParameterKey *string `aws:"ParameterKey"`
+	DefaultValue *string `aws:"DefaultValue"`
+	NoEcho       *bool   `aws:"NoEcho"`
+	Description  *string `aws:"Description,min=1,max=1024"`
 }
 
 // TemplateSummaryConfig is a structure of AWS's model.
@@ -907,19 +907,19 @@ type TypeFilters struct {
 
 // TypeSummary is a structure of AWS's model.
 type TypeSummary struct {
+	Type                *string    `aws:"Type" enum:"RESOURCE,MODULE,HOOK"`
+	TypeName            *string    `aws:"TypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
 	DefaultVersionId    *string    `aws:"DefaultVersionId,min=1,max=128" pattern:"[A-Za-z0-9-]+"`
-	Description         *string    `aws:"Description,min=1,max=1024"`
-	IsActivated         *bool      `aws:"IsActivated"`
+	TypeArn             *string    `aws:"TypeArn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
 	LastUpdated         *time.Time `aws:"LastUpdated"`
-	LatestPublicVersion *string    `aws:"LatestPublicVersion,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
+	Description         *string    `aws:"Description,min=1,max=1024"`
+	PublisherId         *string    `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
 	OriginalTypeName    *string    `aws:"OriginalTypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
 	PublicVersionNumber *string    `aws:"PublicVersionNumber,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
-	PublisherId         *string    `aws:"PublisherId,min=1,max=40" pattern:"[0-9a-zA-Z]{12,40}"`
+	LatestPublicVersion *string    `aws:"LatestPublicVersion,min=5" pattern:"^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(.*)$"`
 	PublisherIdentity   *string    `aws:"PublisherIdentity" enum:"AWS_Marketplace,GitHub,Bitbucket"`
 	PublisherName       *string    `aws:"PublisherName,min=1,max=100" pattern:"[\\s\\S]+"`
-	Type                *string    `aws:"Type" enum:"RESOURCE,MODULE,HOOK"`
-	TypeArn             *string    `aws:"TypeArn,max=1024" pattern:"arn:aws[A-Za-z0-9-]{0,64}:cloudformation:[A-Za-z0-9-]{1,64}:([0-9]{12})?:type/.+"`
-	TypeName            *string    `aws:"TypeName,min=10,max=204" pattern:"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE){0,1}"`
+	IsActivated         *bool      `aws:"IsActivated"`
 }
 
 // Warnings is a structure of AWS's model.

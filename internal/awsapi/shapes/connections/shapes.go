@@ -26,8 +26,8 @@ type GetConnectionOutput struct {
 
 // PostToConnectionInput is what PostToConnection takes.
 type PostToConnectionInput struct {
-	ConnectionId *string `aws:"connectionId,uri,required"`
 	Data         []byte  `aws:"Data,payload,required"`
+	ConnectionId *string `aws:"connectionId,uri,required"`
 }
 
 // PostToConnectionOutput is what PostToConnection gives.

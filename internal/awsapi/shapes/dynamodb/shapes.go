@@ -6,14 +6,14 @@ import "time"
 
 // BatchExecuteStatementInput is what BatchExecuteStatement takes.
 type BatchExecuteStatementInput struct {
-	ReturnConsumedCapacity *string                  `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 	Statements             []*BatchStatementRequest `aws:"Statements,required,min=1,max=25"`
+	ReturnConsumedCapacity *string                  `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 }
 
 // BatchExecuteStatementOutput is what BatchExecuteStatement gives.
 type BatchExecuteStatementOutput struct {
-	ConsumedCapacity []*ConsumedCapacity       `aws:"ConsumedCapacity"`
 	Responses        []*BatchStatementResponse `aws:"Responses"`
+	ConsumedCapacity []*ConsumedCapacity       `aws:"ConsumedCapacity"`
 }
 
 // BatchGetItemInput is what BatchGetItem takes.
@@ -24,9 +24,9 @@ type BatchGetItemInput struct {
 
 // BatchGetItemOutput is what BatchGetItem gives.
 type BatchGetItemOutput struct {
-	ConsumedCapacity []*ConsumedCapacity                     `aws:"ConsumedCapacity"`
 	Responses        map[string][]map[string]*AttributeValue `aws:"Responses" key:"min=1,max=1024"`
 	UnprocessedKeys  map[string]*KeysAndAttributes           `aws:"UnprocessedKeys,min=1,max=100" key:"min=1,max=1024"`
+	ConsumedCapacity []*ConsumedCapacity                     `aws:"ConsumedCapacity"`
 }
 
 // BatchWriteItemInput is what BatchWriteItem takes.
@@ -38,27 +38,27 @@ type BatchWriteItemInput struct {
 
 // BatchWriteItemOutput is what BatchWriteItem gives.
 type BatchWriteItemOutput struct {
-	ConsumedCapacity      []*ConsumedCapacity                 `aws:"ConsumedCapacity"`
-	ItemCollectionMetrics map[string][]*ItemCollectionMetrics `aws:"ItemCollectionMetrics" key:"min=1,max=1024"`
 	UnprocessedItems      map[string][]*WriteRequest          `aws:"UnprocessedItems,min=1,max=25" key:"min=1,max=1024" elem:"min=1,max=25"`
+	ItemCollectionMetrics map[string][]*ItemCollectionMetrics `aws:"ItemCollectionMetrics" key:"min=1,max=1024"`
+	ConsumedCapacity      []*ConsumedCapacity                 `aws:"ConsumedCapacity"`
 }
 
 // CreateTableInput is what CreateTable takes.
 type CreateTableInput struct {
 	AttributeDefinitions      []*AttributeDefinition  `aws:"AttributeDefinitions,required"`
-	BillingMode               *string                 `aws:"BillingMode" enum:"PROVISIONED,PAY_PER_REQUEST"`
-	DeletionProtectionEnabled *bool                   `aws:"DeletionProtectionEnabled"`
-	GlobalSecondaryIndexes    []*GlobalSecondaryIndex `aws:"GlobalSecondaryIndexes"`
+	TableName                 *string                 `aws:"TableName,required,min=1,max=1024"`
 	KeySchema                 []*KeySchemaElement     `aws:"KeySchema,required,min=1,max=2"`
 	LocalSecondaryIndexes     []*LocalSecondaryIndex  `aws:"LocalSecondaryIndexes"`
-	OnDemandThroughput        *OnDemandThroughput     `aws:"OnDemandThroughput"`
+	GlobalSecondaryIndexes    []*GlobalSecondaryIndex `aws:"GlobalSecondaryIndexes"`
+	BillingMode               *string                 `aws:"BillingMode" enum:"PROVISIONED,PAY_PER_REQUEST"`
 	ProvisionedThroughput     *ProvisionedThroughput  `aws:"ProvisionedThroughput"`
-	ResourcePolicy            *string                 `aws:"ResourcePolicy"`
-	SSESpecification          *SSESpecification       `aws:"SSESpecification"`
 	StreamSpecification       *StreamSpecification    `aws:"StreamSpecification"`
-	TableClass                *string                 `aws:"TableClass" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
-	TableName                 *string                 `aws:"TableName,required,min=1,max=1024"`
+	SSESpecification          *SSESpecification       `aws:"SSESpecification"`
 	Tags                      []*Tag                  `aws:"Tags"`
+	TableClass                *string                 `aws:"TableClass" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
+	DeletionProtectionEnabled *bool                   `aws:"DeletionProtectionEnabled"`
+	ResourcePolicy            *string                 `aws:"ResourcePolicy"`
+	OnDemandThroughput        *OnDemandThroughput     `aws:"OnDemandThroughput"`
 	WarmThroughput            *WarmThroughput         `aws:"WarmThroughput"`
 }
 
@@ -69,17 +69,17 @@ type CreateTableOutput struct {
 
 // DeleteItemInput is what DeleteItem takes.
 type DeleteItemInput struct {
-	ConditionExpression                 *string                            `aws:"ConditionExpression"`
-	ConditionalOperator                 *string                            `aws:"ConditionalOperator" enum:"AND,OR"`
-	Expected                            map[string]*ExpectedAttributeValue `aws:"Expected" key:"max=65535"`
-	ExpressionAttributeNames            map[string]string                  `aws:"ExpressionAttributeNames" elem:"max=65535"`
-	ExpressionAttributeValues           map[string]*AttributeValue         `aws:"ExpressionAttributeValues"`
+	TableName                           *string                            `aws:"TableName,required,min=1,max=1024"`
 	Key                                 map[string]*AttributeValue         `aws:"Key,required" key:"max=65535"`
+	Expected                            map[string]*ExpectedAttributeValue `aws:"Expected" key:"max=65535"`
+	ConditionalOperator                 *string                            `aws:"ConditionalOperator" enum:"AND,OR"`
+	ReturnValues                        *string                            `aws:"ReturnValues" enum:"NONE,ALL_OLD,UPDATED_OLD,ALL_NEW,UPDATED_NEW"`
 	ReturnConsumedCapacity              *string                            `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 	ReturnItemCollectionMetrics         *string                            `aws:"ReturnItemCollectionMetrics" enum:"SIZE,NONE"`
-	ReturnValues                        *string                            `aws:"ReturnValues" enum:"NONE,ALL_OLD,UPDATED_OLD,ALL_NEW,UPDATED_NEW"`
+	ConditionExpression                 *string                            `aws:"ConditionExpression"`
+	ExpressionAttributeNames            map[string]string                  `aws:"ExpressionAttributeNames" elem:"max=65535"`
+	ExpressionAttributeValues           map[string]*AttributeValue         `aws:"ExpressionAttributeValues"`
 	ReturnValuesOnConditionCheckFailure *string                            `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                            `aws:"TableName,required,min=1,max=1024"`
 }
 
 // DeleteItemOutput is what DeleteItem gives.
@@ -91,8 +91,8 @@ type DeleteItemOutput struct {
 
 // DeleteResourcePolicyInput is what DeleteResourcePolicy takes.
 type DeleteResourcePolicyInput struct {
-	ExpectedRevisionId *string `aws:"ExpectedRevisionId,min=1,max=255"`
 	ResourceArn        *string `aws:"ResourceArn,required,min=1,max=1283"`
+	ExpectedRevisionId *string `aws:"ExpectedRevisionId,min=1,max=255"`
 }
 
 // DeleteResourcePolicyOutput is what DeleteResourcePolicy gives.
@@ -122,18 +122,18 @@ type DescribeContinuousBackupsOutput struct {
 
 // DescribeContributorInsightsInput is what DescribeContributorInsights takes.
 type DescribeContributorInsightsInput struct {
-	IndexName *string `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	TableName *string `aws:"TableName,required,min=1,max=1024"`
+	IndexName *string `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 }
 
 // DescribeContributorInsightsOutput is what DescribeContributorInsights gives.
 type DescribeContributorInsightsOutput struct {
+	TableName                   *string           `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	IndexName                   *string           `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	ContributorInsightsRuleList []string          `aws:"ContributorInsightsRuleList" elempattern:"[A-Za-z0-9][A-Za-z0-9\\-\\_\\.]{0,126}[A-Za-z0-9]"`
 	ContributorInsightsStatus   *string           `aws:"ContributorInsightsStatus" enum:"ENABLING,ENABLED,DISABLING,DISABLED,FAILED"`
-	FailureException            *FailureException `aws:"FailureException"`
-	IndexName                   *string           `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	LastUpdateDateTime          *time.Time        `aws:"LastUpdateDateTime"`
-	TableName                   *string           `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	FailureException            *FailureException `aws:"FailureException"`
 }
 
 // DescribeEndpointsInput is what DescribeEndpoints takes.
@@ -152,8 +152,8 @@ type DescribeKinesisStreamingDestinationInput struct {
 
 // DescribeKinesisStreamingDestinationOutput is what DescribeKinesisStreamingDestination gives.
 type DescribeKinesisStreamingDestinationOutput struct {
-	KinesisDataStreamDestinations []*KinesisDataStreamDestination `aws:"KinesisDataStreamDestinations"`
 	TableName                     *string                         `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	KinesisDataStreamDestinations []*KinesisDataStreamDestination `aws:"KinesisDataStreamDestinations"`
 }
 
 // DescribeLimitsInput is what DescribeLimits takes.
@@ -190,51 +190,51 @@ type DescribeTimeToLiveOutput struct {
 
 // ExecuteStatementInput is what ExecuteStatement takes.
 type ExecuteStatementInput struct {
-	ConsistentRead                      *bool             `aws:"ConsistentRead"`
-	Limit                               *int64            `aws:"Limit,min=1"`
-	NextToken                           *string           `aws:"NextToken,min=1,max=32768"`
-	Parameters                          []*AttributeValue `aws:"Parameters,min=1"`
-	ReturnConsumedCapacity              *string           `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
-	ReturnValuesOnConditionCheckFailure *string           `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
 	Statement                           *string           `aws:"Statement,required,min=1,max=8192"`
+	Parameters                          []*AttributeValue `aws:"Parameters,min=1"`
+	ConsistentRead                      *bool             `aws:"ConsistentRead"`
+	NextToken                           *string           `aws:"NextToken,min=1,max=32768"`
+	ReturnConsumedCapacity              *string           `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
+	Limit                               *int64            `aws:"Limit,min=1"`
+	ReturnValuesOnConditionCheckFailure *string           `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
 }
 
 // ExecuteStatementOutput is what ExecuteStatement gives.
 type ExecuteStatementOutput struct {
-	ConsumedCapacity *ConsumedCapacity            `aws:"ConsumedCapacity"`
 	Items            []map[string]*AttributeValue `aws:"Items"`
-	LastEvaluatedKey map[string]*AttributeValue   `aws:"LastEvaluatedKey" key:"max=65535"`
 	NextToken        *string                      `aws:"NextToken,min=1,max=32768"`
+	ConsumedCapacity *ConsumedCapacity            `aws:"ConsumedCapacity"`
+	LastEvaluatedKey map[string]*AttributeValue   `aws:"LastEvaluatedKey" key:"max=65535"`
 }
 
 // ExecuteTransactionInput is what ExecuteTransaction takes.
 type ExecuteTransactionInput struct {
+	TransactStatements     []*ParameterizedStatement `aws:"TransactStatements,required,min=1,max=100"`
 	ClientRequestToken     *string                   `aws:"ClientRequestToken,min=1,max=36"`
 	ReturnConsumedCapacity *string                   `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
-	TransactStatements     []*ParameterizedStatement `aws:"TransactStatements,required,min=1,max=100"`
 }
 
 // ExecuteTransactionOutput is what ExecuteTransaction gives.
 type ExecuteTransactionOutput struct {
-	ConsumedCapacity []*ConsumedCapacity `aws:"ConsumedCapacity"`
 	Responses        []*ItemResponse     `aws:"Responses,min=1,max=100"`
+	ConsumedCapacity []*ConsumedCapacity `aws:"ConsumedCapacity"`
 }
 
 // GetItemInput is what GetItem takes.
 type GetItemInput struct {
+	TableName                *string                    `aws:"TableName,required,min=1,max=1024"`
+	Key                      map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
 	AttributesToGet          []string                   `aws:"AttributesToGet,min=1" elem:"max=65535"`
 	ConsistentRead           *bool                      `aws:"ConsistentRead"`
-	ExpressionAttributeNames map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
-	Key                      map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
-	ProjectionExpression     *string                    `aws:"ProjectionExpression"`
 	ReturnConsumedCapacity   *string                    `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
-	TableName                *string                    `aws:"TableName,required,min=1,max=1024"`
+	ProjectionExpression     *string                    `aws:"ProjectionExpression"`
+	ExpressionAttributeNames map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 }
 
 // GetItemOutput is what GetItem gives.
 type GetItemOutput struct {
-	ConsumedCapacity *ConsumedCapacity          `aws:"ConsumedCapacity"`
 	Item             map[string]*AttributeValue `aws:"Item" key:"max=65535"`
+	ConsumedCapacity *ConsumedCapacity          `aws:"ConsumedCapacity"`
 }
 
 // GetResourcePolicyInput is what GetResourcePolicy takes.
@@ -256,35 +256,35 @@ type ListTablesInput struct {
 
 // ListTablesOutput is what ListTables gives.
 type ListTablesOutput struct {
-	LastEvaluatedTableName *string  `aws:"LastEvaluatedTableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	TableNames             []string `aws:"TableNames" elem:"min=3,max=255" elempattern:"[a-zA-Z0-9_.-]+"`
+	LastEvaluatedTableName *string  `aws:"LastEvaluatedTableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 }
 
 // ListTagsOfResourceInput is what ListTagsOfResource takes.
 type ListTagsOfResourceInput struct {
-	NextToken   *string `aws:"NextToken"`
 	ResourceArn *string `aws:"ResourceArn,required,min=1,max=1283"`
+	NextToken   *string `aws:"NextToken"`
 }
 
 // ListTagsOfResourceOutput is what ListTagsOfResource gives.
 type ListTagsOfResourceOutput struct {
-	NextToken *string `aws:"NextToken"`
 	Tags      []*Tag  `aws:"Tags"`
+	NextToken *string `aws:"NextToken"`
 }
 
 // PutItemInput is what PutItem takes.
 type PutItemInput struct {
-	ConditionExpression                 *string                            `aws:"ConditionExpression"`
-	ConditionalOperator                 *string                            `aws:"ConditionalOperator" enum:"AND,OR"`
-	Expected                            map[string]*ExpectedAttributeValue `aws:"Expected" key:"max=65535"`
-	ExpressionAttributeNames            map[string]string                  `aws:"ExpressionAttributeNames" elem:"max=65535"`
-	ExpressionAttributeValues           map[string]*AttributeValue         `aws:"ExpressionAttributeValues"`
+	TableName                           *string                            `aws:"TableName,required,min=1,max=1024"`
 	Item                                map[string]*AttributeValue         `aws:"Item,required" key:"max=65535"`
+	Expected                            map[string]*ExpectedAttributeValue `aws:"Expected" key:"max=65535"`
+	ReturnValues                        *string                            `aws:"ReturnValues" enum:"NONE,ALL_OLD,UPDATED_OLD,ALL_NEW,UPDATED_NEW"`
 	ReturnConsumedCapacity              *string                            `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 	ReturnItemCollectionMetrics         *string                            `aws:"ReturnItemCollectionMetrics" enum:"SIZE,NONE"`
-	ReturnValues                        *string                            `aws:"ReturnValues" enum:"NONE,ALL_OLD,UPDATED_OLD,ALL_NEW,UPDATED_NEW"`
+	ConditionalOperator                 *string                            `aws:"ConditionalOperator" enum:"AND,OR"`
+	ConditionExpression                 *string                            `aws:"ConditionExpression"`
+	ExpressionAttributeNames            map[string]string                  `aws:"ExpressionAttributeNames" elem:"max=65535"`
+	ExpressionAttributeValues           map[string]*AttributeValue         `aws:"ExpressionAttributeValues"`
 	ReturnValuesOnConditionCheckFailure *string                            `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                            `aws:"TableName,required,min=1,max=1024"`
 }
 
 // PutItemOutput is what PutItem gives.
@@ -296,10 +296,10 @@ type PutItemOutput struct {
 
 // PutResourcePolicyInput is what PutResourcePolicy takes.
 type PutResourcePolicyInput struct {
-	ConfirmRemoveSelfResourceAccess *bool   `aws:"ConfirmRemoveSelfResourceAccess"`
-	ExpectedRevisionId              *string `aws:"ExpectedRevisionId,min=1,max=255"`
-	Policy                          *string `aws:"Policy,required"`
 	ResourceArn                     *string `aws:"ResourceArn,required,min=1,max=1283"`
+	Policy                          *string `aws:"Policy,required"`
+	ExpectedRevisionId              *string `aws:"ExpectedRevisionId,min=1,max=255"`
+	ConfirmRemoveSelfResourceAccess *bool   `aws:"ConfirmRemoveSelfResourceAccess"`
 }
 
 // PutResourcePolicyOutput is what PutResourcePolicy gives.
@@ -309,61 +309,61 @@ type PutResourcePolicyOutput struct {
 
 // QueryInput is what Query takes.
 type QueryInput struct {
+	TableName                 *string                    `aws:"TableName,required,min=1,max=1024"`
+	IndexName                 *string                    `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	Select                    *string                    `aws:"Select" enum:"ALL_ATTRIBUTES,ALL_PROJECTED_ATTRIBUTES,SPECIFIC_ATTRIBUTES,COUNT"`
 	AttributesToGet           []string                   `aws:"AttributesToGet,min=1" elem:"max=65535"`
-	ConditionalOperator       *string                    `aws:"ConditionalOperator" enum:"AND,OR"`
+	Limit                     *int64                     `aws:"Limit,min=1"`
 	ConsistentRead            *bool                      `aws:"ConsistentRead"`
+	KeyConditions             map[string]*Condition      `aws:"KeyConditions" key:"max=65535"`
+	QueryFilter               map[string]*Condition      `aws:"QueryFilter" key:"max=65535"`
+	ConditionalOperator       *string                    `aws:"ConditionalOperator" enum:"AND,OR"`
+	ScanIndexForward          *bool                      `aws:"ScanIndexForward"`
 	ExclusiveStartKey         map[string]*AttributeValue `aws:"ExclusiveStartKey" key:"max=65535"`
+	ReturnConsumedCapacity    *string                    `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
+	ProjectionExpression      *string                    `aws:"ProjectionExpression"`
+	FilterExpression          *string                    `aws:"FilterExpression"`
+	KeyConditionExpression    *string                    `aws:"KeyConditionExpression"`
 	ExpressionAttributeNames  map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	ExpressionAttributeValues map[string]*AttributeValue `aws:"ExpressionAttributeValues"`
-	FilterExpression          *string                    `aws:"FilterExpression"`
-	IndexName                 *string                    `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	KeyConditionExpression    *string                    `aws:"KeyConditionExpression"`
-	KeyConditions             map[string]*Condition      `aws:"KeyConditions" key:"max=65535"`
-	Limit                     *int64                     `aws:"Limit,min=1"`
-	ProjectionExpression      *string                    `aws:"ProjectionExpression"`
-	QueryFilter               map[string]*Condition      `aws:"QueryFilter" key:"max=65535"`
-	ReturnConsumedCapacity    *string                    `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
-	ScanIndexForward          *bool                      `aws:"ScanIndexForward"`
-	Select                    *string                    `aws:"Select" enum:"ALL_ATTRIBUTES,ALL_PROJECTED_ATTRIBUTES,SPECIFIC_ATTRIBUTES,COUNT"`
-	TableName                 *string                    `aws:"TableName,required,min=1,max=1024"`
 }
 
 // QueryOutput is what Query gives.
 type QueryOutput struct {
-	ConsumedCapacity *ConsumedCapacity            `aws:"ConsumedCapacity"`
-	Count            *int64                       `aws:"Count"`
 	Items            []map[string]*AttributeValue `aws:"Items"`
-	LastEvaluatedKey map[string]*AttributeValue   `aws:"LastEvaluatedKey" key:"max=65535"`
+	Count            *int64                       `aws:"Count"`
 	ScannedCount     *int64                       `aws:"ScannedCount"`
+	LastEvaluatedKey map[string]*AttributeValue   `aws:"LastEvaluatedKey" key:"max=65535"`
+	ConsumedCapacity *ConsumedCapacity            `aws:"ConsumedCapacity"`
 }
 
 // ScanInput is what Scan takes.
 type ScanInput struct {
+	TableName                 *string                    `aws:"TableName,required,min=1,max=1024"`
+	IndexName                 *string                    `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	AttributesToGet           []string                   `aws:"AttributesToGet,min=1" elem:"max=65535"`
+	Limit                     *int64                     `aws:"Limit,min=1"`
+	Select                    *string                    `aws:"Select" enum:"ALL_ATTRIBUTES,ALL_PROJECTED_ATTRIBUTES,SPECIFIC_ATTRIBUTES,COUNT"`
+	ScanFilter                map[string]*Condition      `aws:"ScanFilter" key:"max=65535"`
 	ConditionalOperator       *string                    `aws:"ConditionalOperator" enum:"AND,OR"`
-	ConsistentRead            *bool                      `aws:"ConsistentRead"`
 	ExclusiveStartKey         map[string]*AttributeValue `aws:"ExclusiveStartKey" key:"max=65535"`
+	ReturnConsumedCapacity    *string                    `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
+	TotalSegments             *int64                     `aws:"TotalSegments,min=1,max=1000000"`
+	Segment                   *int64                     `aws:"Segment,min=0,max=999999"`
+	ProjectionExpression      *string                    `aws:"ProjectionExpression"`
+	FilterExpression          *string                    `aws:"FilterExpression"`
 	ExpressionAttributeNames  map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	ExpressionAttributeValues map[string]*AttributeValue `aws:"ExpressionAttributeValues"`
-	FilterExpression          *string                    `aws:"FilterExpression"`
-	IndexName                 *string                    `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	Limit                     *int64                     `aws:"Limit,min=1"`
-	ProjectionExpression      *string                    `aws:"ProjectionExpression"`
-	ReturnConsumedCapacity    *string                    `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
-	ScanFilter                map[string]*Condition      `aws:"ScanFilter" key:"max=65535"`
-	Segment                   *int64                     `aws:"Segment,min=0,max=999999"`
-	Select                    *string                    `aws:"Select" enum:"ALL_ATTRIBUTES,ALL_PROJECTED_ATTRIBUTES,SPECIFIC_ATTRIBUTES,COUNT"`
-	TableName                 *string                    `aws:"TableName,required,min=1,max=1024"`
-	TotalSegments             *int64                     `aws:"TotalSegments,min=1,max=1000000"`
+	ConsistentRead            *bool                      `aws:"ConsistentRead"`
 }
 
 // ScanOutput is what Scan gives.
 type ScanOutput struct {
-	ConsumedCapacity *ConsumedCapacity            `aws:"ConsumedCapacity"`
-	Count            *int64                       `aws:"Count"`
 	Items            []map[string]*AttributeValue `aws:"Items"`
-	LastEvaluatedKey map[string]*AttributeValue   `aws:"LastEvaluatedKey" key:"max=65535"`
+	Count            *int64                       `aws:"Count"`
 	ScannedCount     *int64                       `aws:"ScannedCount"`
+	LastEvaluatedKey map[string]*AttributeValue   `aws:"LastEvaluatedKey" key:"max=65535"`
+	ConsumedCapacity *ConsumedCapacity            `aws:"ConsumedCapacity"`
 }
 
 // TagResourceInput is what TagResource takes.
@@ -377,8 +377,8 @@ type TagResourceOutput struct{}
 
 // TransactGetItemsInput is what TransactGetItems takes.
 type TransactGetItemsInput struct {
-	ReturnConsumedCapacity *string            `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 	TransactItems          []*TransactGetItem `aws:"TransactItems,required,min=1,max=100"`
+	ReturnConsumedCapacity *string            `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 }
 
 // TransactGetItemsOutput is what TransactGetItems gives.
@@ -389,10 +389,10 @@ type TransactGetItemsOutput struct {
 
 // TransactWriteItemsInput is what TransactWriteItems takes.
 type TransactWriteItemsInput struct {
-	ClientRequestToken          *string              `aws:"ClientRequestToken,min=1,max=36"`
+	TransactItems               []*TransactWriteItem `aws:"TransactItems,required,min=1,max=100"`
 	ReturnConsumedCapacity      *string              `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 	ReturnItemCollectionMetrics *string              `aws:"ReturnItemCollectionMetrics" enum:"SIZE,NONE"`
-	TransactItems               []*TransactWriteItem `aws:"TransactItems,required,min=1,max=100"`
+	ClientRequestToken          *string              `aws:"ClientRequestToken,min=1,max=36"`
 }
 
 // TransactWriteItemsOutput is what TransactWriteItems gives.
@@ -412,8 +412,8 @@ type UntagResourceOutput struct{}
 
 // UpdateContinuousBackupsInput is what UpdateContinuousBackups takes.
 type UpdateContinuousBackupsInput struct {
-	PointInTimeRecoverySpecification *PointInTimeRecoverySpecification `aws:"PointInTimeRecoverySpecification,required"`
 	TableName                        *string                           `aws:"TableName,required,min=1,max=1024"`
+	PointInTimeRecoverySpecification *PointInTimeRecoverySpecification `aws:"PointInTimeRecoverySpecification,required"`
 }
 
 // UpdateContinuousBackupsOutput is what UpdateContinuousBackups gives.
@@ -423,19 +423,19 @@ type UpdateContinuousBackupsOutput struct {
 
 // UpdateItemInput is what UpdateItem takes.
 type UpdateItemInput struct {
-	AttributeUpdates                    map[string]*AttributeValueUpdate   `aws:"AttributeUpdates" key:"max=65535"`
-	ConditionExpression                 *string                            `aws:"ConditionExpression"`
-	ConditionalOperator                 *string                            `aws:"ConditionalOperator" enum:"AND,OR"`
-	Expected                            map[string]*ExpectedAttributeValue `aws:"Expected" key:"max=65535"`
-	ExpressionAttributeNames            map[string]string                  `aws:"ExpressionAttributeNames" elem:"max=65535"`
-	ExpressionAttributeValues           map[string]*AttributeValue         `aws:"ExpressionAttributeValues"`
+	TableName                           *string                            `aws:"TableName,required,min=1,max=1024"`
 	Key                                 map[string]*AttributeValue         `aws:"Key,required" key:"max=65535"`
+	AttributeUpdates                    map[string]*AttributeValueUpdate   `aws:"AttributeUpdates" key:"max=65535"`
+	Expected                            map[string]*ExpectedAttributeValue `aws:"Expected" key:"max=65535"`
+	ConditionalOperator                 *string                            `aws:"ConditionalOperator" enum:"AND,OR"`
+	ReturnValues                        *string                            `aws:"ReturnValues" enum:"NONE,ALL_OLD,UPDATED_OLD,ALL_NEW,UPDATED_NEW"`
 	ReturnConsumedCapacity              *string                            `aws:"ReturnConsumedCapacity" enum:"INDEXES,TOTAL,NONE"`
 	ReturnItemCollectionMetrics         *string                            `aws:"ReturnItemCollectionMetrics" enum:"SIZE,NONE"`
-	ReturnValues                        *string                            `aws:"ReturnValues" enum:"NONE,ALL_OLD,UPDATED_OLD,ALL_NEW,UPDATED_NEW"`
-	ReturnValuesOnConditionCheckFailure *string                            `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                            `aws:"TableName,required,min=1,max=1024"`
 	UpdateExpression                    *string                            `aws:"UpdateExpression"`
+	ConditionExpression                 *string                            `aws:"ConditionExpression"`
+	ExpressionAttributeNames            map[string]string                  `aws:"ExpressionAttributeNames" elem:"max=65535"`
+	ExpressionAttributeValues           map[string]*AttributeValue         `aws:"ExpressionAttributeValues"`
+	ReturnValuesOnConditionCheckFailure *string                            `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
 }
 
 // UpdateItemOutput is what UpdateItem gives.
@@ -448,17 +448,17 @@ type UpdateItemOutput struct {
 // UpdateTableInput is what UpdateTable takes.
 type UpdateTableInput struct {
 	AttributeDefinitions        []*AttributeDefinition        `aws:"AttributeDefinitions"`
-	BillingMode                 *string                       `aws:"BillingMode" enum:"PROVISIONED,PAY_PER_REQUEST"`
-	DeletionProtectionEnabled   *bool                         `aws:"DeletionProtectionEnabled"`
-	GlobalSecondaryIndexUpdates []*GlobalSecondaryIndexUpdate `aws:"GlobalSecondaryIndexUpdates"`
-	MultiRegionConsistency      *string                       `aws:"MultiRegionConsistency"`
-	OnDemandThroughput          *OnDemandThroughput           `aws:"OnDemandThroughput"`
-	ProvisionedThroughput       *ProvisionedThroughput        `aws:"ProvisionedThroughput"`
-	ReplicaUpdates              []*ReplicationGroupUpdate     `aws:"ReplicaUpdates,min=1"`
-	SSESpecification            *SSESpecification             `aws:"SSESpecification"`
-	StreamSpecification         *StreamSpecification          `aws:"StreamSpecification"`
-	TableClass                  *string                       `aws:"TableClass" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
 	TableName                   *string                       `aws:"TableName,required,min=1,max=1024"`
+	BillingMode                 *string                       `aws:"BillingMode" enum:"PROVISIONED,PAY_PER_REQUEST"`
+	ProvisionedThroughput       *ProvisionedThroughput        `aws:"ProvisionedThroughput"`
+	GlobalSecondaryIndexUpdates []*GlobalSecondaryIndexUpdate `aws:"GlobalSecondaryIndexUpdates"`
+	StreamSpecification         *StreamSpecification          `aws:"StreamSpecification"`
+	SSESpecification            *SSESpecification             `aws:"SSESpecification"`
+	ReplicaUpdates              []*ReplicationGroupUpdate     `aws:"ReplicaUpdates,min=1"`
+	TableClass                  *string                       `aws:"TableClass" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
+	DeletionProtectionEnabled   *bool                         `aws:"DeletionProtectionEnabled"`
+	OnDemandThroughput          *OnDemandThroughput           `aws:"OnDemandThroughput"`
+	MultiRegionConsistency      *string                       `aws:"MultiRegionConsistency"`
 	WarmThroughput              *WarmThroughput               `aws:"WarmThroughput"`
 }
 
@@ -480,9 +480,9 @@ type UpdateTimeToLiveOutput struct {
 
 // ArchivalSummary is a structure of AWS's model.
 type ArchivalSummary struct {
-	ArchivalBackupArn *string    `aws:"ArchivalBackupArn,min=37,max=1024"`
 	ArchivalDateTime  *time.Time `aws:"ArchivalDateTime"`
 	ArchivalReason    *string    `aws:"ArchivalReason"`
+	ArchivalBackupArn *string    `aws:"ArchivalBackupArn,min=37,max=1024"`
 }
 
 // AttributeDefinition is a structure of AWS's model.
@@ -493,44 +493,44 @@ type AttributeDefinition struct {
 
 // AttributeValue is a structure of AWS's model.
 type AttributeValue struct {
-	B    []byte                     `aws:"B"`
-	BOOL *bool                      `aws:"BOOL"`
-	BS   [][]byte                   `aws:"BS"`
-	L    []*AttributeValue          `aws:"L"`
-	M    map[string]*AttributeValue `aws:"M" key:"max=65535"`
-	N    *string                    `aws:"N"`
-	NS   []string                   `aws:"NS"`
-	NULL *bool                      `aws:"NULL"`
 	S    *string                    `aws:"S"`
+	N    *string                    `aws:"N"`
+	B    []byte                     `aws:"B"`
 	SS   []string                   `aws:"SS"`
+	NS   []string                   `aws:"NS"`
+	BS   [][]byte                   `aws:"BS"`
+	M    map[string]*AttributeValue `aws:"M" key:"max=65535"`
+	L    []*AttributeValue          `aws:"L"`
+	NULL *bool                      `aws:"NULL"`
+	BOOL *bool                      `aws:"BOOL"`
 }
 
 // AttributeValueUpdate is a structure of AWS's model.
 type AttributeValueUpdate struct {
-	Action *string         `aws:"Action" enum:"ADD,PUT,DELETE"`
 	Value  *AttributeValue `aws:"Value"`
+	Action *string         `aws:"Action" enum:"ADD,PUT,DELETE"`
 }
 
 // BatchStatementError is a structure of AWS's model.
 type BatchStatementError struct {
 	Code    *string                    `aws:"Code" enum:"ConditionalCheckFailed,ItemCollectionSizeLimitExceeded,RequestLimitExceeded,ValidationError,ProvisionedThroughputExceeded,TransactionConflict,ThrottlingError,InternalServerError,ResourceNotFound,AccessDenied,DuplicateItem"`
-	Item    map[string]*AttributeValue `aws:"Item" key:"max=65535"`
 	Message *string                    `aws:"Message"`
+	Item    map[string]*AttributeValue `aws:"Item" key:"max=65535"`
 }
 
 // BatchStatementRequest is a structure of AWS's model.
 type BatchStatementRequest struct {
-	ConsistentRead                      *bool             `aws:"ConsistentRead"`
-	Parameters                          []*AttributeValue `aws:"Parameters,min=1"`
-	ReturnValuesOnConditionCheckFailure *string           `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
 	Statement                           *string           `aws:"Statement,required,min=1,max=8192"`
+	Parameters                          []*AttributeValue `aws:"Parameters,min=1"`
+	ConsistentRead                      *bool             `aws:"ConsistentRead"`
+	ReturnValuesOnConditionCheckFailure *string           `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
 }
 
 // BatchStatementResponse is a structure of AWS's model.
 type BatchStatementResponse struct {
 	Error     *BatchStatementError       `aws:"Error"`
-	Item      map[string]*AttributeValue `aws:"Item" key:"max=65535"`
 	TableName *string                    `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	Item      map[string]*AttributeValue `aws:"Item" key:"max=65535"`
 }
 
 // BillingModeSummary is a structure of AWS's model.
@@ -541,16 +541,16 @@ type BillingModeSummary struct {
 
 // CancellationReason is a structure of AWS's model.
 type CancellationReason struct {
-	Code    *string                    `aws:"Code"`
 	Item    map[string]*AttributeValue `aws:"Item" key:"max=65535"`
+	Code    *string                    `aws:"Code"`
 	Message *string                    `aws:"Message"`
 }
 
 // Capacity is a structure of AWS's model.
 type Capacity struct {
-	CapacityUnits      *float64 `aws:"CapacityUnits"`
 	ReadCapacityUnits  *float64 `aws:"ReadCapacityUnits"`
 	WriteCapacityUnits *float64 `aws:"WriteCapacityUnits"`
+	CapacityUnits      *float64 `aws:"CapacityUnits"`
 }
 
 // Condition is a structure of AWS's model.
@@ -561,23 +561,23 @@ type Condition struct {
 
 // ConditionCheck is a structure of AWS's model.
 type ConditionCheck struct {
+	Key                                 map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
+	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 	ConditionExpression                 *string                    `aws:"ConditionExpression,required"`
 	ExpressionAttributeNames            map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	ExpressionAttributeValues           map[string]*AttributeValue `aws:"ExpressionAttributeValues"`
-	Key                                 map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
 	ReturnValuesOnConditionCheckFailure *string                    `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 }
 
 // ConsumedCapacity is a structure of AWS's model.
 type ConsumedCapacity struct {
-	CapacityUnits          *float64             `aws:"CapacityUnits"`
-	GlobalSecondaryIndexes map[string]*Capacity `aws:"GlobalSecondaryIndexes" key:"min=3,max=255" keypattern:"[a-zA-Z0-9_.-]+"`
-	LocalSecondaryIndexes  map[string]*Capacity `aws:"LocalSecondaryIndexes" key:"min=3,max=255" keypattern:"[a-zA-Z0-9_.-]+"`
-	ReadCapacityUnits      *float64             `aws:"ReadCapacityUnits"`
-	Table                  *Capacity            `aws:"Table"`
 	TableName              *string              `aws:"TableName,min=1,max=1024"`
+	CapacityUnits          *float64             `aws:"CapacityUnits"`
+	ReadCapacityUnits      *float64             `aws:"ReadCapacityUnits"`
 	WriteCapacityUnits     *float64             `aws:"WriteCapacityUnits"`
+	Table                  *Capacity            `aws:"Table"`
+	LocalSecondaryIndexes  map[string]*Capacity `aws:"LocalSecondaryIndexes" key:"min=3,max=255" keypattern:"[a-zA-Z0-9_.-]+"`
+	GlobalSecondaryIndexes map[string]*Capacity `aws:"GlobalSecondaryIndexes" key:"min=3,max=255" keypattern:"[a-zA-Z0-9_.-]+"`
 }
 
 // ContinuousBackupsDescription is a structure of AWS's model.
@@ -590,30 +590,30 @@ type ContinuousBackupsDescription struct {
 type CreateGlobalSecondaryIndexAction struct {
 	IndexName             *string                `aws:"IndexName,required,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	KeySchema             []*KeySchemaElement    `aws:"KeySchema,required,min=1,max=2"`
-	OnDemandThroughput    *OnDemandThroughput    `aws:"OnDemandThroughput"`
 	Projection            *Projection            `aws:"Projection,required"`
 	ProvisionedThroughput *ProvisionedThroughput `aws:"ProvisionedThroughput"`
+	OnDemandThroughput    *OnDemandThroughput    `aws:"OnDemandThroughput"`
 	WarmThroughput        *WarmThroughput        `aws:"WarmThroughput"`
 }
 
 // CreateReplicationGroupMemberAction is a structure of AWS's model.
 type CreateReplicationGroupMemberAction struct {
-	GlobalSecondaryIndexes        []*ReplicaGlobalSecondaryIndex `aws:"GlobalSecondaryIndexes,min=1"`
-	KMSMasterKeyId                *string                        `aws:"KMSMasterKeyId"`
-	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
-	ProvisionedThroughputOverride *ProvisionedThroughputOverride `aws:"ProvisionedThroughputOverride"`
 	RegionName                    *string                        `aws:"RegionName,required"`
+	KMSMasterKeyId                *string                        `aws:"KMSMasterKeyId"`
+	ProvisionedThroughputOverride *ProvisionedThroughputOverride `aws:"ProvisionedThroughputOverride"`
+	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
+	GlobalSecondaryIndexes        []*ReplicaGlobalSecondaryIndex `aws:"GlobalSecondaryIndexes,min=1"`
 	TableClassOverride            *string                        `aws:"TableClassOverride" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
 }
 
 // Delete is a structure of AWS's model.
 type Delete struct {
+	Key                                 map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
+	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 	ConditionExpression                 *string                    `aws:"ConditionExpression"`
 	ExpressionAttributeNames            map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	ExpressionAttributeValues           map[string]*AttributeValue `aws:"ExpressionAttributeValues"`
-	Key                                 map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
 	ReturnValuesOnConditionCheckFailure *string                    `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 }
 
 // DeleteGlobalSecondaryIndexAction is a structure of AWS's model.
@@ -639,56 +639,56 @@ type Endpoint struct {
 
 // ExpectedAttributeValue is a structure of AWS's model.
 type ExpectedAttributeValue struct {
-	AttributeValueList []*AttributeValue `aws:"AttributeValueList"`
-	ComparisonOperator *string           `aws:"ComparisonOperator" enum:"EQ,NE,IN,LE,LT,GE,GT,BETWEEN,NOT_NULL,NULL,CONTAINS,NOT_CONTAINS,BEGINS_WITH"`
-	Exists             *bool             `aws:"Exists"`
 	Value              *AttributeValue   `aws:"Value"`
+	Exists             *bool             `aws:"Exists"`
+	ComparisonOperator *string           `aws:"ComparisonOperator" enum:"EQ,NE,IN,LE,LT,GE,GT,BETWEEN,NOT_NULL,NULL,CONTAINS,NOT_CONTAINS,BEGINS_WITH"`
+	AttributeValueList []*AttributeValue `aws:"AttributeValueList"`
 }
 
 // FailureException is a structure of AWS's model.
 type FailureException struct {
-	ExceptionDescription *string `aws:"ExceptionDescription"`
 	ExceptionName        *string `aws:"ExceptionName"`
+	ExceptionDescription *string `aws:"ExceptionDescription"`
 }
 
 // Get is a structure of AWS's model.
 type Get struct {
-	ExpressionAttributeNames map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	Key                      map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
-	ProjectionExpression     *string                    `aws:"ProjectionExpression"`
 	TableName                *string                    `aws:"TableName,required,min=1,max=1024"`
+	ProjectionExpression     *string                    `aws:"ProjectionExpression"`
+	ExpressionAttributeNames map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 }
 
 // GlobalSecondaryIndex is a structure of AWS's model.
 type GlobalSecondaryIndex struct {
 	IndexName             *string                `aws:"IndexName,required,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	KeySchema             []*KeySchemaElement    `aws:"KeySchema,required,min=1,max=2"`
-	OnDemandThroughput    *OnDemandThroughput    `aws:"OnDemandThroughput"`
 	Projection            *Projection            `aws:"Projection,required"`
 	ProvisionedThroughput *ProvisionedThroughput `aws:"ProvisionedThroughput"`
+	OnDemandThroughput    *OnDemandThroughput    `aws:"OnDemandThroughput"`
 	WarmThroughput        *WarmThroughput        `aws:"WarmThroughput"`
 }
 
 // GlobalSecondaryIndexDescription is a structure of AWS's model.
 type GlobalSecondaryIndexDescription struct {
-	Backfilling           *bool                             `aws:"Backfilling"`
-	IndexArn              *string                           `aws:"IndexArn"`
 	IndexName             *string                           `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	IndexSizeBytes        *int64                            `aws:"IndexSizeBytes"`
-	IndexStatus           *string                           `aws:"IndexStatus" enum:"CREATING,UPDATING,DELETING,ACTIVE"`
-	ItemCount             *int64                            `aws:"ItemCount"`
 	KeySchema             []*KeySchemaElement               `aws:"KeySchema,min=1,max=2"`
-	OnDemandThroughput    *OnDemandThroughput               `aws:"OnDemandThroughput"`
 	Projection            *Projection                       `aws:"Projection"`
+	IndexStatus           *string                           `aws:"IndexStatus" enum:"CREATING,UPDATING,DELETING,ACTIVE"`
+	Backfilling           *bool                             `aws:"Backfilling"`
 	ProvisionedThroughput *ProvisionedThroughputDescription `aws:"ProvisionedThroughput"`
+	IndexSizeBytes        *int64                            `aws:"IndexSizeBytes"`
+	ItemCount             *int64                            `aws:"ItemCount"`
+	IndexArn              *string                           `aws:"IndexArn"`
+	OnDemandThroughput    *OnDemandThroughput               `aws:"OnDemandThroughput"`
 	WarmThroughput        *WarmThroughputDescription        `aws:"WarmThroughput"`
 }
 
 // GlobalSecondaryIndexUpdate is a structure of AWS's model.
 type GlobalSecondaryIndexUpdate struct {
+	Update *UpdateGlobalSecondaryIndexAction `aws:"Update"`
 	Create *CreateGlobalSecondaryIndexAction `aws:"Create"`
 	Delete *DeleteGlobalSecondaryIndexAction `aws:"Delete"`
-	Update *UpdateGlobalSecondaryIndexAction `aws:"Update"`
 }
 
 // ItemCollectionMetrics is a structure of AWS's model.
@@ -710,19 +710,19 @@ type KeySchemaElement struct {
 
 // KeysAndAttributes is a structure of AWS's model.
 type KeysAndAttributes struct {
+	Keys                     []map[string]*AttributeValue `aws:"Keys,required,min=1,max=100"`
 	AttributesToGet          []string                     `aws:"AttributesToGet,min=1" elem:"max=65535"`
 	ConsistentRead           *bool                        `aws:"ConsistentRead"`
-	ExpressionAttributeNames map[string]string            `aws:"ExpressionAttributeNames" elem:"max=65535"`
-	Keys                     []map[string]*AttributeValue `aws:"Keys,required,min=1,max=100"`
 	ProjectionExpression     *string                      `aws:"ProjectionExpression"`
+	ExpressionAttributeNames map[string]string            `aws:"ExpressionAttributeNames" elem:"max=65535"`
 }
 
 // KinesisDataStreamDestination is a structure of AWS's model.
 type KinesisDataStreamDestination struct {
-	ApproximateCreationDateTimePrecision *string `aws:"ApproximateCreationDateTimePrecision" enum:"MILLISECOND,MICROSECOND"`
+	StreamArn                            *string `aws:"StreamArn,min=37,max=1024"`
 	DestinationStatus                    *string `aws:"DestinationStatus" enum:"ENABLING,ACTIVE,DISABLING,DISABLED,ENABLE_FAILED,UPDATING"`
 	DestinationStatusDescription         *string `aws:"DestinationStatusDescription"`
-	StreamArn                            *string `aws:"StreamArn,min=37,max=1024"`
+	ApproximateCreationDateTimePrecision *string `aws:"ApproximateCreationDateTimePrecision" enum:"MILLISECOND,MICROSECOND"`
 }
 
 // LocalSecondaryIndex is a structure of AWS's model.
@@ -734,12 +734,12 @@ type LocalSecondaryIndex struct {
 
 // LocalSecondaryIndexDescription is a structure of AWS's model.
 type LocalSecondaryIndexDescription struct {
-	IndexArn       *string             `aws:"IndexArn"`
 	IndexName      *string             `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	IndexSizeBytes *int64              `aws:"IndexSizeBytes"`
-	ItemCount      *int64              `aws:"ItemCount"`
 	KeySchema      []*KeySchemaElement `aws:"KeySchema,min=1,max=2"`
 	Projection     *Projection         `aws:"Projection"`
+	IndexSizeBytes *int64              `aws:"IndexSizeBytes"`
+	ItemCount      *int64              `aws:"ItemCount"`
+	IndexArn       *string             `aws:"IndexArn"`
 }
 
 // OnDemandThroughput is a structure of AWS's model.
@@ -755,16 +755,16 @@ type OnDemandThroughputOverride struct {
 
 // ParameterizedStatement is a structure of AWS's model.
 type ParameterizedStatement struct {
+	Statement                           *string           `aws:"Statement,required,min=1,max=8192"`
 	Parameters                          []*AttributeValue `aws:"Parameters,min=1"`
 	ReturnValuesOnConditionCheckFailure *string           `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	Statement                           *string           `aws:"Statement,required,min=1,max=8192"`
 }
 
 // PointInTimeRecoveryDescription is a structure of AWS's model.
 type PointInTimeRecoveryDescription struct {
+	PointInTimeRecoveryStatus  *string    `aws:"PointInTimeRecoveryStatus" enum:"ENABLED,DISABLED"`
 	EarliestRestorableDateTime *time.Time `aws:"EarliestRestorableDateTime"`
 	LatestRestorableDateTime   *time.Time `aws:"LatestRestorableDateTime"`
-	PointInTimeRecoveryStatus  *string    `aws:"PointInTimeRecoveryStatus" enum:"ENABLED,DISABLED"`
 	RecoveryPeriodInDays       *int64     `aws:"RecoveryPeriodInDays"`
 }
 
@@ -776,8 +776,8 @@ type PointInTimeRecoverySpecification struct {
 
 // Projection is a structure of AWS's model.
 type Projection struct {
-	NonKeyAttributes []string `aws:"NonKeyAttributes,min=1,max=20" elem:"min=1,max=255"`
 	ProjectionType   *string  `aws:"ProjectionType" enum:"ALL,KEYS_ONLY,INCLUDE"`
+	NonKeyAttributes []string `aws:"NonKeyAttributes,min=1,max=20" elem:"min=1,max=255"`
 }
 
 // ProvisionedThroughput is a structure of AWS's model.
@@ -788,8 +788,8 @@ type ProvisionedThroughput struct {
 
 // ProvisionedThroughputDescription is a structure of AWS's model.
 type ProvisionedThroughputDescription struct {
-	LastDecreaseDateTime   *time.Time `aws:"LastDecreaseDateTime"`
 	LastIncreaseDateTime   *time.Time `aws:"LastIncreaseDateTime"`
+	LastDecreaseDateTime   *time.Time `aws:"LastDecreaseDateTime"`
 	NumberOfDecreasesToday *int64     `aws:"NumberOfDecreasesToday,min=1"`
 	ReadCapacityUnits      *int64     `aws:"ReadCapacityUnits,min=0"`
 	WriteCapacityUnits     *int64     `aws:"WriteCapacityUnits,min=0"`
@@ -802,12 +802,12 @@ type ProvisionedThroughputOverride struct {
 
 // Put is a structure of AWS's model.
 type Put struct {
+	Item                                map[string]*AttributeValue `aws:"Item,required" key:"max=65535"`
+	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 	ConditionExpression                 *string                    `aws:"ConditionExpression"`
 	ExpressionAttributeNames            map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	ExpressionAttributeValues           map[string]*AttributeValue `aws:"ExpressionAttributeValues"`
-	Item                                map[string]*AttributeValue `aws:"Item,required" key:"max=65535"`
 	ReturnValuesOnConditionCheckFailure *string                    `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 }
 
 // PutRequest is a structure of AWS's model.
@@ -817,60 +817,60 @@ type PutRequest struct {
 
 // ReplicaDescription is a structure of AWS's model.
 type ReplicaDescription struct {
-	GlobalSecondaryIndexes        []*ReplicaGlobalSecondaryIndexDescription `aws:"GlobalSecondaryIndexes"`
-	KMSMasterKeyId                *string                                   `aws:"KMSMasterKeyId"`
-	OnDemandThroughputOverride    *OnDemandThroughputOverride               `aws:"OnDemandThroughputOverride"`
-	ProvisionedThroughputOverride *ProvisionedThroughputOverride            `aws:"ProvisionedThroughputOverride"`
 	RegionName                    *string                                   `aws:"RegionName"`
-	ReplicaInaccessibleDateTime   *time.Time                                `aws:"ReplicaInaccessibleDateTime"`
 	ReplicaStatus                 *string                                   `aws:"ReplicaStatus" enum:"CREATING,CREATION_FAILED,UPDATING,DELETING,ACTIVE,REGION_DISABLED,INACCESSIBLE_ENCRYPTION_CREDENTIALS"`
 	ReplicaStatusDescription      *string                                   `aws:"ReplicaStatusDescription"`
 	ReplicaStatusPercentProgress  *string                                   `aws:"ReplicaStatusPercentProgress"`
+	KMSMasterKeyId                *string                                   `aws:"KMSMasterKeyId"`
+	ProvisionedThroughputOverride *ProvisionedThroughputOverride            `aws:"ProvisionedThroughputOverride"`
+	OnDemandThroughputOverride    *OnDemandThroughputOverride               `aws:"OnDemandThroughputOverride"`
+	GlobalSecondaryIndexes        []*ReplicaGlobalSecondaryIndexDescription `aws:"GlobalSecondaryIndexes"`
+	ReplicaInaccessibleDateTime   *time.Time                                `aws:"ReplicaInaccessibleDateTime"`
 	ReplicaTableClassSummary      *TableClassSummary                        `aws:"ReplicaTableClassSummary"`
 }
 
 // ReplicaGlobalSecondaryIndex is a structure of AWS's model.
 type ReplicaGlobalSecondaryIndex struct {
 	IndexName                     *string                        `aws:"IndexName,required,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
 	ProvisionedThroughputOverride *ProvisionedThroughputOverride `aws:"ProvisionedThroughputOverride"`
+	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
 }
 
 // ReplicaGlobalSecondaryIndexDescription is a structure of AWS's model.
 type ReplicaGlobalSecondaryIndexDescription struct {
 	IndexName                     *string                        `aws:"IndexName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
 	ProvisionedThroughputOverride *ProvisionedThroughputOverride `aws:"ProvisionedThroughputOverride"`
+	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
 }
 
 // ReplicationGroupUpdate is a structure of AWS's model.
 type ReplicationGroupUpdate struct {
 	Create *CreateReplicationGroupMemberAction `aws:"Create"`
-	Delete *DeleteReplicationGroupMemberAction `aws:"Delete"`
 	Update *UpdateReplicationGroupMemberAction `aws:"Update"`
+	Delete *DeleteReplicationGroupMemberAction `aws:"Delete"`
 }
 
 // RestoreSummary is a structure of AWS's model.
 type RestoreSummary struct {
-	RestoreDateTime   *time.Time `aws:"RestoreDateTime,required"`
-	RestoreInProgress *bool      `aws:"RestoreInProgress,required"`
 	SourceBackupArn   *string    `aws:"SourceBackupArn,min=37,max=1024"`
 	SourceTableArn    *string    `aws:"SourceTableArn,min=1,max=1024"`
+	RestoreDateTime   *time.Time `aws:"RestoreDateTime,required"`
+	RestoreInProgress *bool      `aws:"RestoreInProgress,required"`
 }
 
 // SSEDescription is a structure of AWS's model.
 type SSEDescription struct {
-	InaccessibleEncryptionDateTime *time.Time `aws:"InaccessibleEncryptionDateTime"`
-	KMSMasterKeyArn                *string    `aws:"KMSMasterKeyArn"`
-	SSEType                        *string    `aws:"SSEType" enum:"AES256,KMS"`
 	Status                         *string    `aws:"Status" enum:"ENABLING,ENABLED,DISABLING,DISABLED,UPDATING"`
+	SSEType                        *string    `aws:"SSEType" enum:"AES256,KMS"`
+	KMSMasterKeyArn                *string    `aws:"KMSMasterKeyArn"`
+	InaccessibleEncryptionDateTime *time.Time `aws:"InaccessibleEncryptionDateTime"`
 }
 
 // SSESpecification is a structure of AWS's model.
 type SSESpecification struct {
 	Enabled        *bool   `aws:"Enabled"`
-	KMSMasterKeyId *string `aws:"KMSMasterKeyId"`
 	SSEType        *string `aws:"SSEType" enum:"AES256,KMS"`
+	KMSMasterKeyId *string `aws:"KMSMasterKeyId"`
 }
 
 // StreamSpecification is a structure of AWS's model.
@@ -881,37 +881,37 @@ type StreamSpecification struct {
 
 // TableClassSummary is a structure of AWS's model.
 type TableClassSummary struct {
-	LastUpdateDateTime *time.Time `aws:"LastUpdateDateTime"`
 	TableClass         *string    `aws:"TableClass" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
+	LastUpdateDateTime *time.Time `aws:"LastUpdateDateTime"`
 }
 
 // TableDescription is a structure of AWS's model.
 type TableDescription struct {
-	ArchivalSummary           *ArchivalSummary                   `aws:"ArchivalSummary"`
 	AttributeDefinitions      []*AttributeDefinition             `aws:"AttributeDefinitions"`
-	BillingModeSummary        *BillingModeSummary                `aws:"BillingModeSummary"`
-	CreationDateTime          *time.Time                         `aws:"CreationDateTime"`
-	DeletionProtectionEnabled *bool                              `aws:"DeletionProtectionEnabled"`
-	GlobalSecondaryIndexes    []*GlobalSecondaryIndexDescription `aws:"GlobalSecondaryIndexes"`
-	GlobalTableVersion        *string                            `aws:"GlobalTableVersion"`
-	ItemCount                 *int64                             `aws:"ItemCount"`
+	TableName                 *string                            `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
 	KeySchema                 []*KeySchemaElement                `aws:"KeySchema,min=1,max=2"`
-	LatestStreamArn           *string                            `aws:"LatestStreamArn,min=37,max=1024"`
-	LatestStreamLabel         *string                            `aws:"LatestStreamLabel"`
-	LocalSecondaryIndexes     []*LocalSecondaryIndexDescription  `aws:"LocalSecondaryIndexes"`
-	MultiRegionConsistency    *string                            `aws:"MultiRegionConsistency"`
-	OnDemandThroughput        *OnDemandThroughput                `aws:"OnDemandThroughput"`
+	TableStatus               *string                            `aws:"TableStatus" enum:"CREATING,UPDATING,DELETING,ACTIVE,INACCESSIBLE_ENCRYPTION_CREDENTIALS,ARCHIVING,ARCHIVED"`
+	CreationDateTime          *time.Time                         `aws:"CreationDateTime"`
 	ProvisionedThroughput     *ProvisionedThroughputDescription  `aws:"ProvisionedThroughput"`
+	TableSizeBytes            *int64                             `aws:"TableSizeBytes"`
+	ItemCount                 *int64                             `aws:"ItemCount"`
+	TableArn                  *string                            `aws:"TableArn"`
+	TableId                   *string                            `aws:"TableId" pattern:"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"`
+	BillingModeSummary        *BillingModeSummary                `aws:"BillingModeSummary"`
+	LocalSecondaryIndexes     []*LocalSecondaryIndexDescription  `aws:"LocalSecondaryIndexes"`
+	GlobalSecondaryIndexes    []*GlobalSecondaryIndexDescription `aws:"GlobalSecondaryIndexes"`
+	StreamSpecification       *StreamSpecification               `aws:"StreamSpecification"`
+	LatestStreamLabel         *string                            `aws:"LatestStreamLabel"`
+	LatestStreamArn           *string                            `aws:"LatestStreamArn,min=37,max=1024"`
+	GlobalTableVersion        *string                            `aws:"GlobalTableVersion"`
 	Replicas                  []*ReplicaDescription              `aws:"Replicas"`
 	RestoreSummary            *RestoreSummary                    `aws:"RestoreSummary"`
 	SSEDescription            *SSEDescription                    `aws:"SSEDescription"`
-	StreamSpecification       *StreamSpecification               `aws:"StreamSpecification"`
-	TableArn                  *string                            `aws:"TableArn"`
+	ArchivalSummary           *ArchivalSummary                   `aws:"ArchivalSummary"`
 	TableClassSummary         *TableClassSummary                 `aws:"TableClassSummary"`
-	TableId                   *string                            `aws:"TableId" pattern:"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"`
-	TableName                 *string                            `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	TableSizeBytes            *int64                             `aws:"TableSizeBytes"`
-	TableStatus               *string                            `aws:"TableStatus" enum:"CREATING,UPDATING,DELETING,ACTIVE,INACCESSIBLE_ENCRYPTION_CREDENTIALS,ARCHIVING,ARCHIVED"`
+	DeletionProtectionEnabled *bool                              `aws:"DeletionProtectionEnabled"`
+	OnDemandThroughput        *OnDemandThroughput                `aws:"OnDemandThroughput"`
+	MultiRegionConsistency    *string                            `aws:"MultiRegionConsistency"`
 	WarmThroughput            *WarmThroughputDescription         `aws:"WarmThroughput"`
 }
 
@@ -923,14 +923,14 @@ type Tag struct {
 
 // TimeToLiveDescription is a structure of AWS's model.
 type TimeToLiveDescription struct {
-	AttributeName    *string `aws:"AttributeName,min=1,max=255"`
 	TimeToLiveStatus *string `aws:"TimeToLiveStatus" enum:"ENABLING,DISABLING,ENABLED,DISABLED"`
+	AttributeName    *string `aws:"AttributeName,min=1,max=255"`
 }
 
 // TimeToLiveSpecification is a structure of AWS's model.
 type TimeToLiveSpecification struct {
-	AttributeName *string `aws:"AttributeName,required,min=1,max=255"`
 	Enabled       *bool   `aws:"Enabled,required"`
+	AttributeName *string `aws:"AttributeName,required,min=1,max=255"`
 }
 
 // TransactGetItem is a structure of AWS's model.
@@ -941,37 +941,37 @@ type TransactGetItem struct {
 // TransactWriteItem is a structure of AWS's model.
 type TransactWriteItem struct {
 	ConditionCheck *ConditionCheck `aws:"ConditionCheck"`
-	Delete         *Delete         `aws:"Delete"`
 	Put            *Put            `aws:"Put"`
+	Delete         *Delete         `aws:"Delete"`
 	Update         *Update         `aws:"Update"`
 }
 
 // Update is a structure of AWS's model.
 type Update struct {
+	Key                                 map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
+	UpdateExpression                    *string                    `aws:"UpdateExpression,required"`
+	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
 	ConditionExpression                 *string                    `aws:"ConditionExpression"`
 	ExpressionAttributeNames            map[string]string          `aws:"ExpressionAttributeNames" elem:"max=65535"`
 	ExpressionAttributeValues           map[string]*AttributeValue `aws:"ExpressionAttributeValues"`
-	Key                                 map[string]*AttributeValue `aws:"Key,required" key:"max=65535"`
 	ReturnValuesOnConditionCheckFailure *string                    `aws:"ReturnValuesOnConditionCheckFailure" enum:"ALL_OLD,NONE"`
-	TableName                           *string                    `aws:"TableName,required,min=1,max=1024"`
-	UpdateExpression                    *string                    `aws:"UpdateExpression,required"`
 }
 
 // UpdateGlobalSecondaryIndexAction is a structure of AWS's model.
 type UpdateGlobalSecondaryIndexAction struct {
 	IndexName             *string                `aws:"IndexName,required,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
-	OnDemandThroughput    *OnDemandThroughput    `aws:"OnDemandThroughput"`
 	ProvisionedThroughput *ProvisionedThroughput `aws:"ProvisionedThroughput"`
+	OnDemandThroughput    *OnDemandThroughput    `aws:"OnDemandThroughput"`
 	WarmThroughput        *WarmThroughput        `aws:"WarmThroughput"`
 }
 
 // UpdateReplicationGroupMemberAction is a structure of AWS's model.
 type UpdateReplicationGroupMemberAction struct {
-	GlobalSecondaryIndexes        []*ReplicaGlobalSecondaryIndex `aws:"GlobalSecondaryIndexes,min=1"`
-	KMSMasterKeyId                *string                        `aws:"KMSMasterKeyId"`
-	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
-	ProvisionedThroughputOverride *ProvisionedThroughputOverride `aws:"ProvisionedThroughputOverride"`
 	RegionName                    *string                        `aws:"RegionName,required"`
+	KMSMasterKeyId                *string                        `aws:"KMSMasterKeyId"`
+	ProvisionedThroughputOverride *ProvisionedThroughputOverride `aws:"ProvisionedThroughputOverride"`
+	OnDemandThroughputOverride    *OnDemandThroughputOverride    `aws:"OnDemandThroughputOverride"`
+	GlobalSecondaryIndexes        []*ReplicaGlobalSecondaryIndex `aws:"GlobalSecondaryIndexes,min=1"`
 	TableClassOverride            *string                        `aws:"TableClassOverride" enum:"STANDARD,STANDARD_INFREQUENT_ACCESS"`
 }
 
@@ -990,6 +990,6 @@ type WarmThroughputDescription struct {
 
 // WriteRequest is a structure of AWS's model.
 type WriteRequest struct {
-	DeleteRequest *DeleteRequest `aws:"DeleteRequest"`
 	PutRequest    *PutRequest    `aws:"PutRequest"`
+	DeleteRequest *DeleteRequest `aws:"DeleteRequest"`
 }

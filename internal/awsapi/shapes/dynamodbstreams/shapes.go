@@ -6,10 +6,10 @@ import "time"
 
 // DescribeStreamInput is what DescribeStream takes.
 type DescribeStreamInput struct {
-	ExclusiveStartShardId *string      `aws:"ExclusiveStartShardId,min=28,max=65"`
-	Limit                 *int64       `aws:"Limit,min=1"`
-	ShardFilter           *ShardFilter `aws:"ShardFilter"`
 	StreamArn             *string      `aws:"StreamArn,required,min=37,max=1024"`
+	Limit                 *int64       `aws:"Limit,min=1"`
+	ExclusiveStartShardId *string      `aws:"ExclusiveStartShardId,min=28,max=65"`
+	ShardFilter           *ShardFilter `aws:"ShardFilter"`
 }
 
 // DescribeStreamOutput is what DescribeStream gives.
@@ -19,22 +19,22 @@ type DescribeStreamOutput struct {
 
 // GetRecordsInput is what GetRecords takes.
 type GetRecordsInput struct {
-	Limit         *int64  `aws:"Limit,min=1"`
 	ShardIterator *string `aws:"ShardIterator,required,min=1,max=2048"`
+	Limit         *int64  `aws:"Limit,min=1"`
 }
 
 // GetRecordsOutput is what GetRecords gives.
 type GetRecordsOutput struct {
-	NextShardIterator *string   `aws:"NextShardIterator,min=1,max=2048"`
 	Records           []*Record `aws:"Records"`
+	NextShardIterator *string   `aws:"NextShardIterator,min=1,max=2048"`
 }
 
 // GetShardIteratorInput is what GetShardIterator takes.
 type GetShardIteratorInput struct {
-	SequenceNumber    *string `aws:"SequenceNumber,min=21,max=40"`
+	StreamArn         *string `aws:"StreamArn,required,min=37,max=1024"`
 	ShardId           *string `aws:"ShardId,required,min=28,max=65"`
 	ShardIteratorType *string `aws:"ShardIteratorType,required" enum:"TRIM_HORIZON,LATEST,AT_SEQUENCE_NUMBER,AFTER_SEQUENCE_NUMBER"`
-	StreamArn         *string `aws:"StreamArn,required,min=37,max=1024"`
+	SequenceNumber    *string `aws:"SequenceNumber,min=21,max=40"`
 }
 
 // GetShardIteratorOutput is what GetShardIterator gives.
@@ -44,29 +44,29 @@ type GetShardIteratorOutput struct {
 
 // ListStreamsInput is what ListStreams takes.
 type ListStreamsInput struct {
-	ExclusiveStartStreamArn *string `aws:"ExclusiveStartStreamArn,min=37,max=1024"`
-	Limit                   *int64  `aws:"Limit,min=1"`
 	TableName               *string `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	Limit                   *int64  `aws:"Limit,min=1"`
+	ExclusiveStartStreamArn *string `aws:"ExclusiveStartStreamArn,min=37,max=1024"`
 }
 
 // ListStreamsOutput is what ListStreams gives.
 type ListStreamsOutput struct {
-	LastEvaluatedStreamArn *string   `aws:"LastEvaluatedStreamArn,min=37,max=1024"`
 	Streams                []*Stream `aws:"Streams"`
+	LastEvaluatedStreamArn *string   `aws:"LastEvaluatedStreamArn,min=37,max=1024"`
 }
 
 // AttributeValue is a structure of AWS's model.
 type AttributeValue struct {
-	B    []byte                     `aws:"B"`
-	BOOL *bool                      `aws:"BOOL"`
-	BS   [][]byte                   `aws:"BS"`
-	L    []*AttributeValue          `aws:"L"`
-	M    map[string]*AttributeValue `aws:"M" key:"max=65535"`
-	N    *string                    `aws:"N"`
-	NS   []string                   `aws:"NS"`
-	NULL *bool                      `aws:"NULL"`
 	S    *string                    `aws:"S"`
+	N    *string                    `aws:"N"`
+	B    []byte                     `aws:"B"`
 	SS   []string                   `aws:"SS"`
+	NS   []string                   `aws:"NS"`
+	BS   [][]byte                   `aws:"BS"`
+	M    map[string]*AttributeValue `aws:"M" key:"max=65535"`
+	L    []*AttributeValue          `aws:"L"`
+	NULL *bool                      `aws:"NULL"`
+	BOOL *bool                      `aws:"BOOL"`
 }
 
 // Identity is a structure of AWS's model.
@@ -83,26 +83,26 @@ type KeySchemaElement struct {
 
 // Record is a structure of AWS's model.
 type Record struct {
-	AwsRegion    *string       `aws:"awsRegion"`
-	Dynamodb     *StreamRecord `aws:"dynamodb"`
 	EventID      *string       `aws:"eventID"`
 	EventName    *string       `aws:"eventName" enum:"INSERT,MODIFY,REMOVE"`
-	EventSource  *string       `aws:"eventSource"`
 	EventVersion *string       `aws:"eventVersion"`
+	EventSource  *string       `aws:"eventSource"`
+	AwsRegion    *string       `aws:"awsRegion"`
+	Dynamodb     *StreamRecord `aws:"dynamodb"`
 	UserIdentity *Identity     `aws:"userIdentity"`
 }
 
 // SequenceNumberRange is a structure of AWS's model.
 type SequenceNumberRange struct {
-	EndingSequenceNumber   *string `aws:"EndingSequenceNumber,min=21,max=40"`
 	StartingSequenceNumber *string `aws:"StartingSequenceNumber,min=21,max=40"`
+	EndingSequenceNumber   *string `aws:"EndingSequenceNumber,min=21,max=40"`
 }
 
 // Shard is a structure of AWS's model.
 type Shard struct {
-	ParentShardId       *string              `aws:"ParentShardId,min=28,max=65"`
-	SequenceNumberRange *SequenceNumberRange `aws:"SequenceNumberRange"`
 	ShardId             *string              `aws:"ShardId,min=28,max=65"`
+	SequenceNumberRange *SequenceNumberRange `aws:"SequenceNumberRange"`
+	ParentShardId       *string              `aws:"ParentShardId,min=28,max=65"`
 }
 
 // ShardFilter is a structure of AWS's model.
@@ -114,21 +114,21 @@ type ShardFilter struct {
 // Stream is a structure of AWS's model.
 type Stream struct {
 	StreamArn   *string `aws:"StreamArn,min=37,max=1024"`
-	StreamLabel *string `aws:"StreamLabel"`
 	TableName   *string `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	StreamLabel *string `aws:"StreamLabel"`
 }
 
 // StreamDescription is a structure of AWS's model.
 type StreamDescription struct {
-	CreationRequestDateTime *time.Time          `aws:"CreationRequestDateTime"`
-	KeySchema               []*KeySchemaElement `aws:"KeySchema,min=1,max=2"`
-	LastEvaluatedShardId    *string             `aws:"LastEvaluatedShardId,min=28,max=65"`
-	Shards                  []*Shard            `aws:"Shards"`
 	StreamArn               *string             `aws:"StreamArn,min=37,max=1024"`
 	StreamLabel             *string             `aws:"StreamLabel"`
 	StreamStatus            *string             `aws:"StreamStatus" enum:"ENABLING,ENABLED,DISABLING,DISABLED"`
 	StreamViewType          *string             `aws:"StreamViewType" enum:"NEW_IMAGE,OLD_IMAGE,NEW_AND_OLD_IMAGES,KEYS_ONLY"`
+	CreationRequestDateTime *time.Time          `aws:"CreationRequestDateTime"`
 	TableName               *string             `aws:"TableName,min=3,max=255" pattern:"[a-zA-Z0-9_.-]+"`
+	KeySchema               []*KeySchemaElement `aws:"KeySchema,min=1,max=2"`
+	Shards                  []*Shard            `aws:"Shards"`
+	LastEvaluatedShardId    *string             `aws:"LastEvaluatedShardId,min=28,max=65"`
 }
 
 // StreamRecord is a structure of AWS's model.

@@ -33,8 +33,8 @@ type AttachGroupPolicyOutput struct{}
 
 // AttachRolePolicyInput is what AttachRolePolicy takes.
 type AttachRolePolicyInput struct {
-	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 	RoleName  *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 }
 
 // AttachRolePolicyOutput is what AttachRolePolicy gives.
@@ -42,8 +42,8 @@ type AttachRolePolicyOutput struct{}
 
 // AttachUserPolicyInput is what AttachUserPolicy takes.
 type AttachUserPolicyInput struct {
-	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 	UserName  *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 }
 
 // AttachUserPolicyOutput is what AttachUserPolicy gives.
@@ -61,8 +61,8 @@ type CreateAccessKeyOutput struct {
 
 // CreateGroupInput is what CreateGroup takes.
 type CreateGroupInput struct {
-	GroupName *string `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	Path      *string `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	GroupName *string `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // CreateGroupOutput is what CreateGroup gives.
@@ -84,10 +84,10 @@ type CreateInstanceProfileOutput struct {
 
 // CreatePolicyInput is what CreatePolicy takes.
 type CreatePolicyInput struct {
-	Description    *string `aws:"Description,max=1000"`
+	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	Path           *string `aws:"Path,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	Description    *string `aws:"Description,max=1000"`
 	Tags           []*Tag  `aws:"Tags,max=50"`
 }
 
@@ -110,12 +110,12 @@ type CreatePolicyVersionOutput struct {
 
 // CreateRoleInput is what CreateRole takes.
 type CreateRoleInput struct {
+	Path                     *string `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	RoleName                 *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	AssumeRolePolicyDocument *string `aws:"AssumeRolePolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	Description              *string `aws:"Description,max=1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration       *int64  `aws:"MaxSessionDuration,min=3600,max=43200"`
-	Path                     *string `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PermissionsBoundary      *string `aws:"PermissionsBoundary,min=20,max=2048"`
-	RoleName                 *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Tags                     []*Tag  `aws:"Tags,max=50"`
 }
 
@@ -127,8 +127,8 @@ type CreateRoleOutput struct {
 // CreateServiceLinkedRoleInput is what CreateServiceLinkedRole takes.
 type CreateServiceLinkedRoleInput struct {
 	AWSServiceName *string `aws:"AWSServiceName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	CustomSuffix   *string `aws:"CustomSuffix,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Description    *string `aws:"Description,max=1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
+	CustomSuffix   *string `aws:"CustomSuffix,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // CreateServiceLinkedRoleOutput is what CreateServiceLinkedRole gives.
@@ -139,9 +139,9 @@ type CreateServiceLinkedRoleOutput struct {
 // CreateUserInput is what CreateUser takes.
 type CreateUserInput struct {
 	Path                *string `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	UserName            *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	PermissionsBoundary *string `aws:"PermissionsBoundary,min=20,max=2048"`
 	Tags                []*Tag  `aws:"Tags,max=50"`
-	UserName            *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // CreateUserOutput is what CreateUser gives.
@@ -151,8 +151,8 @@ type CreateUserOutput struct {
 
 // DeleteAccessKeyInput is what DeleteAccessKey takes.
 type DeleteAccessKeyInput struct {
-	AccessKeyId *string `aws:"AccessKeyId,required,min=16,max=128" pattern:"[\\w]+"`
 	UserName    *string `aws:"UserName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	AccessKeyId *string `aws:"AccessKeyId,required,min=16,max=128" pattern:"[\\w]+"`
 }
 
 // DeleteAccessKeyOutput is what DeleteAccessKey gives.
@@ -218,8 +218,8 @@ type DeleteRolePermissionsBoundaryOutput struct{}
 
 // DeleteRolePolicyInput is what DeleteRolePolicy takes.
 type DeleteRolePolicyInput struct {
-	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	RoleName   *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // DeleteRolePolicyOutput is what DeleteRolePolicy gives.
@@ -253,8 +253,8 @@ type DeleteUserPermissionsBoundaryOutput struct{}
 
 // DeleteUserPolicyInput is what DeleteUserPolicy takes.
 type DeleteUserPolicyInput struct {
-	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	UserName   *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // DeleteUserPolicyOutput is what DeleteUserPolicy gives.
@@ -271,8 +271,8 @@ type DetachGroupPolicyOutput struct{}
 
 // DetachRolePolicyInput is what DetachRolePolicy takes.
 type DetachRolePolicyInput struct {
-	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 	RoleName  *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 }
 
 // DetachRolePolicyOutput is what DetachRolePolicy gives.
@@ -280,8 +280,8 @@ type DetachRolePolicyOutput struct{}
 
 // DetachUserPolicyInput is what DetachUserPolicy takes.
 type DetachUserPolicyInput struct {
-	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 	UserName  *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 }
 
 // DetachUserPolicyOutput is what DetachUserPolicy gives.
@@ -294,25 +294,25 @@ type GetAccessKeyLastUsedInput struct {
 
 // GetAccessKeyLastUsedOutput is what GetAccessKeyLastUsed gives.
 type GetAccessKeyLastUsedOutput struct {
-	AccessKeyLastUsed *AccessKeyLastUsed `aws:"AccessKeyLastUsed"`
 	UserName          *string            `aws:"UserName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	AccessKeyLastUsed *AccessKeyLastUsed `aws:"AccessKeyLastUsed"`
 }
 
 // GetAccountAuthorizationDetailsInput is what GetAccountAuthorizationDetails takes.
 type GetAccountAuthorizationDetailsInput struct {
 	Filter   []string `aws:"Filter" elemenum:"User,Role,Group,LocalManagedPolicy,AWSManagedPolicy"`
-	Marker   *string  `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64   `aws:"MaxItems,min=1,max=1000"`
+	Marker   *string  `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 }
 
 // GetAccountAuthorizationDetailsOutput is what GetAccountAuthorizationDetails gives.
 type GetAccountAuthorizationDetailsOutput struct {
+	UserDetailList  []*UserDetail          `aws:"UserDetailList"`
 	GroupDetailList []*GroupDetail         `aws:"GroupDetailList"`
+	RoleDetailList  []*RoleDetail          `aws:"RoleDetailList"`
+	Policies        []*ManagedPolicyDetail `aws:"Policies"`
 	IsTruncated     *bool                  `aws:"IsTruncated"`
 	Marker          *string                `aws:"Marker"`
-	Policies        []*ManagedPolicyDetail `aws:"Policies"`
-	RoleDetailList  []*RoleDetail          `aws:"RoleDetailList"`
-	UserDetailList  []*UserDetail          `aws:"UserDetailList"`
 }
 
 // GetAccountSummaryInput is what GetAccountSummary takes.
@@ -333,9 +333,9 @@ type GetGroupInput struct {
 // GetGroupOutput is what GetGroup gives.
 type GetGroupOutput struct {
 	Group       *Group  `aws:"Group,required"`
+	Users       []*User `aws:"Users,required"`
 	IsTruncated *bool   `aws:"IsTruncated"`
 	Marker      *string `aws:"Marker"`
-	Users       []*User `aws:"Users,required"`
 }
 
 // GetGroupPolicyInput is what GetGroupPolicy takes.
@@ -347,8 +347,8 @@ type GetGroupPolicyInput struct {
 // GetGroupPolicyOutput is what GetGroupPolicy gives.
 type GetGroupPolicyOutput struct {
 	GroupName      *string `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // GetInstanceProfileInput is what GetInstanceProfile takes.
@@ -394,15 +394,15 @@ type GetRoleOutput struct {
 
 // GetRolePolicyInput is what GetRolePolicy takes.
 type GetRolePolicyInput struct {
-	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	RoleName   *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // GetRolePolicyOutput is what GetRolePolicy gives.
 type GetRolePolicyOutput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	RoleName       *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // GetServiceLinkedRoleDeletionStatusInput is what GetServiceLinkedRoleDeletionStatus takes.
@@ -412,8 +412,8 @@ type GetServiceLinkedRoleDeletionStatusInput struct {
 
 // GetServiceLinkedRoleDeletionStatusOutput is what GetServiceLinkedRoleDeletionStatus gives.
 type GetServiceLinkedRoleDeletionStatusOutput struct {
-	Reason *DeletionTaskFailureReasonType `aws:"Reason"`
 	Status *string                        `aws:"Status,required" enum:"SUCCEEDED,IN_PROGRESS,FAILED,NOT_STARTED"`
+	Reason *DeletionTaskFailureReasonType `aws:"Reason"`
 }
 
 // GetUserInput is what GetUser takes.
@@ -428,22 +428,22 @@ type GetUserOutput struct {
 
 // GetUserPolicyInput is what GetUserPolicy takes.
 type GetUserPolicyInput struct {
-	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	UserName   *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyName *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // GetUserPolicyOutput is what GetUserPolicy gives.
 type GetUserPolicyOutput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	UserName       *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // ListAccessKeysInput is what ListAccessKeys takes.
 type ListAccessKeysInput struct {
+	UserName *string `aws:"UserName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	UserName *string `aws:"UserName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListAccessKeysOutput is what ListAccessKeys gives.
@@ -469,9 +469,9 @@ type ListAccountAliasesOutput struct {
 // ListAttachedGroupPoliciesInput is what ListAttachedGroupPolicies takes.
 type ListAttachedGroupPoliciesInput struct {
 	GroupName  *string `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 }
 
 // ListAttachedGroupPoliciesOutput is what ListAttachedGroupPolicies gives.
@@ -483,10 +483,10 @@ type ListAttachedGroupPoliciesOutput struct {
 
 // ListAttachedRolePoliciesInput is what ListAttachedRolePolicies takes.
 type ListAttachedRolePoliciesInput struct {
+	RoleName   *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
-	RoleName   *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListAttachedRolePoliciesOutput is what ListAttachedRolePolicies gives.
@@ -498,10 +498,10 @@ type ListAttachedRolePoliciesOutput struct {
 
 // ListAttachedUserPoliciesInput is what ListAttachedUserPolicies takes.
 type ListAttachedUserPoliciesInput struct {
+	UserName   *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
-	UserName   *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListAttachedUserPoliciesOutput is what ListAttachedUserPolicies gives.
@@ -513,21 +513,21 @@ type ListAttachedUserPoliciesOutput struct {
 
 // ListEntitiesForPolicyInput is what ListEntitiesForPolicy takes.
 type ListEntitiesForPolicyInput struct {
+	PolicyArn         *string `aws:"PolicyArn,required,min=20,max=2048"`
 	EntityFilter      *string `aws:"EntityFilter" enum:"User,Role,Group,LocalManagedPolicy,AWSManagedPolicy"`
+	PathPrefix        *string `aws:"PathPrefix,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	PolicyUsageFilter *string `aws:"PolicyUsageFilter" enum:"PermissionsPolicy,PermissionsBoundary"`
 	Marker            *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems          *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix        *string `aws:"PathPrefix,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
-	PolicyArn         *string `aws:"PolicyArn,required,min=20,max=2048"`
-	PolicyUsageFilter *string `aws:"PolicyUsageFilter" enum:"PermissionsPolicy,PermissionsBoundary"`
 }
 
 // ListEntitiesForPolicyOutput is what ListEntitiesForPolicy gives.
 type ListEntitiesForPolicyOutput struct {
+	PolicyGroups []*PolicyGroup `aws:"PolicyGroups"`
+	PolicyUsers  []*PolicyUser  `aws:"PolicyUsers"`
+	PolicyRoles  []*PolicyRole  `aws:"PolicyRoles"`
 	IsTruncated  *bool          `aws:"IsTruncated"`
 	Marker       *string        `aws:"Marker"`
-	PolicyGroups []*PolicyGroup `aws:"PolicyGroups"`
-	PolicyRoles  []*PolicyRole  `aws:"PolicyRoles"`
-	PolicyUsers  []*PolicyUser  `aws:"PolicyUsers"`
 }
 
 // ListGroupPoliciesInput is what ListGroupPolicies takes.
@@ -539,16 +539,16 @@ type ListGroupPoliciesInput struct {
 
 // ListGroupPoliciesOutput is what ListGroupPolicies gives.
 type ListGroupPoliciesOutput struct {
+	PolicyNames []string `aws:"PolicyNames,required" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 	IsTruncated *bool    `aws:"IsTruncated"`
 	Marker      *string  `aws:"Marker"`
-	PolicyNames []string `aws:"PolicyNames,required" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 }
 
 // ListGroupsInput is what ListGroups takes.
 type ListGroupsInput struct {
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 }
 
 // ListGroupsOutput is what ListGroups gives.
@@ -560,9 +560,9 @@ type ListGroupsOutput struct {
 
 // ListGroupsForUserInput is what ListGroupsForUser takes.
 type ListGroupsForUserInput struct {
+	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListGroupsForUserOutput is what ListGroupsForUser gives.
@@ -574,9 +574,9 @@ type ListGroupsForUserOutput struct {
 
 // ListInstanceProfilesInput is what ListInstanceProfiles takes.
 type ListInstanceProfilesInput struct {
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 }
 
 // ListInstanceProfilesOutput is what ListInstanceProfiles gives.
@@ -588,9 +588,9 @@ type ListInstanceProfilesOutput struct {
 
 // ListInstanceProfilesForRoleInput is what ListInstanceProfilesForRole takes.
 type ListInstanceProfilesForRoleInput struct {
+	RoleName *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	RoleName *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListInstanceProfilesForRoleOutput is what ListInstanceProfilesForRole gives.
@@ -602,138 +602,138 @@ type ListInstanceProfilesForRoleOutput struct {
 
 // ListPoliciesInput is what ListPolicies takes.
 type ListPoliciesInput struct {
-	Marker            *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
-	MaxItems          *int64  `aws:"MaxItems,min=1,max=1000"`
+	Scope             *string `aws:"Scope" enum:"All,AWS,Local"`
 	OnlyAttached      *bool   `aws:"OnlyAttached"`
 	PathPrefix        *string `aws:"PathPrefix,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
 	PolicyUsageFilter *string `aws:"PolicyUsageFilter" enum:"PermissionsPolicy,PermissionsBoundary"`
-	Scope             *string `aws:"Scope" enum:"All,AWS,Local"`
+	Marker            *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
+	MaxItems          *int64  `aws:"MaxItems,min=1,max=1000"`
 }
 
 // ListPoliciesOutput is what ListPolicies gives.
 type ListPoliciesOutput struct {
+	Policies    []*Policy `aws:"Policies"`
 	IsTruncated *bool     `aws:"IsTruncated"`
 	Marker      *string   `aws:"Marker"`
-	Policies    []*Policy `aws:"Policies"`
 }
 
 // ListPolicyTagsInput is what ListPolicyTags takes.
 type ListPolicyTagsInput struct {
+	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 	Marker    *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems  *int64  `aws:"MaxItems,min=1,max=1000"`
-	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 }
 
 // ListPolicyTagsOutput is what ListPolicyTags gives.
 type ListPolicyTagsOutput struct {
+	Tags        []*Tag  `aws:"Tags,required,max=50"`
 	IsTruncated *bool   `aws:"IsTruncated"`
 	Marker      *string `aws:"Marker"`
-	Tags        []*Tag  `aws:"Tags,required,max=50"`
 }
 
 // ListPolicyVersionsInput is what ListPolicyVersions takes.
 type ListPolicyVersionsInput struct {
+	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 	Marker    *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems  *int64  `aws:"MaxItems,min=1,max=1000"`
-	PolicyArn *string `aws:"PolicyArn,required,min=20,max=2048"`
 }
 
 // ListPolicyVersionsOutput is what ListPolicyVersions gives.
 type ListPolicyVersionsOutput struct {
+	Versions    []*PolicyVersion `aws:"Versions"`
 	IsTruncated *bool            `aws:"IsTruncated"`
 	Marker      *string          `aws:"Marker"`
-	Versions    []*PolicyVersion `aws:"Versions"`
 }
 
 // ListRolePoliciesInput is what ListRolePolicies takes.
 type ListRolePoliciesInput struct {
+	RoleName *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	RoleName *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListRolePoliciesOutput is what ListRolePolicies gives.
 type ListRolePoliciesOutput struct {
+	PolicyNames []string `aws:"PolicyNames,required" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 	IsTruncated *bool    `aws:"IsTruncated"`
 	Marker      *string  `aws:"Marker"`
-	PolicyNames []string `aws:"PolicyNames,required" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 }
 
 // ListRoleTagsInput is what ListRoleTags takes.
 type ListRoleTagsInput struct {
+	RoleName *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	RoleName *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListRoleTagsOutput is what ListRoleTags gives.
 type ListRoleTagsOutput struct {
+	Tags        []*Tag  `aws:"Tags,required,max=50"`
 	IsTruncated *bool   `aws:"IsTruncated"`
 	Marker      *string `aws:"Marker"`
-	Tags        []*Tag  `aws:"Tags,required,max=50"`
 }
 
 // ListRolesInput is what ListRoles takes.
 type ListRolesInput struct {
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 }
 
 // ListRolesOutput is what ListRoles gives.
 type ListRolesOutput struct {
+	Roles       []*Role `aws:"Roles,required"`
 	IsTruncated *bool   `aws:"IsTruncated"`
 	Marker      *string `aws:"Marker"`
-	Roles       []*Role `aws:"Roles,required"`
 }
 
 // ListUserPoliciesInput is what ListUserPolicies takes.
 type ListUserPoliciesInput struct {
+	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListUserPoliciesOutput is what ListUserPolicies gives.
 type ListUserPoliciesOutput struct {
+	PolicyNames []string `aws:"PolicyNames,required" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 	IsTruncated *bool    `aws:"IsTruncated"`
 	Marker      *string  `aws:"Marker"`
-	PolicyNames []string `aws:"PolicyNames,required" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 }
 
 // ListUserTagsInput is what ListUserTags takes.
 type ListUserTagsInput struct {
+	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	Marker   *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems *int64  `aws:"MaxItems,min=1,max=1000"`
-	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // ListUserTagsOutput is what ListUserTags gives.
 type ListUserTagsOutput struct {
+	Tags        []*Tag  `aws:"Tags,required,max=50"`
 	IsTruncated *bool   `aws:"IsTruncated"`
 	Marker      *string `aws:"Marker"`
-	Tags        []*Tag  `aws:"Tags,required,max=50"`
 }
 
 // ListUsersInput is what ListUsers takes.
 type ListUsersInput struct {
+	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 	Marker     *string `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 	MaxItems   *int64  `aws:"MaxItems,min=1,max=1000"`
-	PathPrefix *string `aws:"PathPrefix,min=1,max=512" pattern:"\\u002F[\\u0021-\\u007F]*"`
 }
 
 // ListUsersOutput is what ListUsers gives.
 type ListUsersOutput struct {
+	Users       []*User `aws:"Users,required"`
 	IsTruncated *bool   `aws:"IsTruncated"`
 	Marker      *string `aws:"Marker"`
-	Users       []*User `aws:"Users,required"`
 }
 
 // PutGroupPolicyInput is what PutGroupPolicy takes.
 type PutGroupPolicyInput struct {
 	GroupName      *string `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // PutGroupPolicyOutput is what PutGroupPolicy gives.
@@ -741,8 +741,8 @@ type PutGroupPolicyOutput struct{}
 
 // PutRolePermissionsBoundaryInput is what PutRolePermissionsBoundary takes.
 type PutRolePermissionsBoundaryInput struct {
-	PermissionsBoundary *string `aws:"PermissionsBoundary,required,min=20,max=2048"`
 	RoleName            *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PermissionsBoundary *string `aws:"PermissionsBoundary,required,min=20,max=2048"`
 }
 
 // PutRolePermissionsBoundaryOutput is what PutRolePermissionsBoundary gives.
@@ -750,9 +750,9 @@ type PutRolePermissionsBoundaryOutput struct{}
 
 // PutRolePolicyInput is what PutRolePolicy takes.
 type PutRolePolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	RoleName       *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // PutRolePolicyOutput is what PutRolePolicy gives.
@@ -760,8 +760,8 @@ type PutRolePolicyOutput struct{}
 
 // PutUserPermissionsBoundaryInput is what PutUserPermissionsBoundary takes.
 type PutUserPermissionsBoundaryInput struct {
-	PermissionsBoundary *string `aws:"PermissionsBoundary,required,min=20,max=2048"`
 	UserName            *string `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PermissionsBoundary *string `aws:"PermissionsBoundary,required,min=20,max=2048"`
 }
 
 // PutUserPermissionsBoundaryOutput is what PutUserPermissionsBoundary gives.
@@ -769,9 +769,9 @@ type PutUserPermissionsBoundaryOutput struct{}
 
 // PutUserPolicyInput is what PutUserPolicy takes.
 type PutUserPolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	UserName       *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyName     *string `aws:"PolicyName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // PutUserPolicyOutput is what PutUserPolicy gives.
@@ -806,17 +806,17 @@ type SetDefaultPolicyVersionOutput struct{}
 
 // SimulateCustomPolicyInput is what SimulateCustomPolicy takes.
 type SimulateCustomPolicyInput struct {
+	PolicyInputList                    []string        `aws:"PolicyInputList,required" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PermissionsBoundaryPolicyInputList []string        `aws:"PermissionsBoundaryPolicyInputList" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	ActionNames                        []string        `aws:"ActionNames,required" elem:"min=3,max=128"`
+	ResourceArns                       []string        `aws:"ResourceArns" elem:"min=1,max=2048"`
+	ResourcePolicy                     *string         `aws:"ResourcePolicy,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	ResourceOwner                      *string         `aws:"ResourceOwner,min=1,max=2048"`
 	CallerArn                          *string         `aws:"CallerArn,min=1,max=2048"`
 	ContextEntries                     []*ContextEntry `aws:"ContextEntries"`
-	Marker                             *string         `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
-	MaxItems                           *int64          `aws:"MaxItems,min=1,max=1000"`
-	PermissionsBoundaryPolicyInputList []string        `aws:"PermissionsBoundaryPolicyInputList" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyInputList                    []string        `aws:"PolicyInputList,required" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	ResourceArns                       []string        `aws:"ResourceArns" elem:"min=1,max=2048"`
 	ResourceHandlingOption             *string         `aws:"ResourceHandlingOption,min=1,max=64"`
-	ResourceOwner                      *string         `aws:"ResourceOwner,min=1,max=2048"`
-	ResourcePolicy                     *string         `aws:"ResourcePolicy,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	MaxItems                           *int64          `aws:"MaxItems,min=1,max=1000"`
+	Marker                             *string         `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 }
 
 // SimulateCustomPolicyOutput is what SimulateCustomPolicy gives.
@@ -824,18 +824,18 @@ type SimulateCustomPolicyOutput = SimulatePolicyResponse
 
 // SimulatePrincipalPolicyInput is what SimulatePrincipalPolicy takes.
 type SimulatePrincipalPolicyInput struct {
+	PolicySourceArn                    *string         `aws:"PolicySourceArn,required,min=20,max=2048"`
+	PolicyInputList                    []string        `aws:"PolicyInputList" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	PermissionsBoundaryPolicyInputList []string        `aws:"PermissionsBoundaryPolicyInputList" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	ActionNames                        []string        `aws:"ActionNames,required" elem:"min=3,max=128"`
+	ResourceArns                       []string        `aws:"ResourceArns" elem:"min=1,max=2048"`
+	ResourcePolicy                     *string         `aws:"ResourcePolicy,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	ResourceOwner                      *string         `aws:"ResourceOwner,min=1,max=2048"`
 	CallerArn                          *string         `aws:"CallerArn,min=1,max=2048"`
 	ContextEntries                     []*ContextEntry `aws:"ContextEntries"`
-	Marker                             *string         `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
-	MaxItems                           *int64          `aws:"MaxItems,min=1,max=1000"`
-	PermissionsBoundaryPolicyInputList []string        `aws:"PermissionsBoundaryPolicyInputList" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyInputList                    []string        `aws:"PolicyInputList" elem:"min=1,max=131072" elempattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicySourceArn                    *string         `aws:"PolicySourceArn,required,min=20,max=2048"`
-	ResourceArns                       []string        `aws:"ResourceArns" elem:"min=1,max=2048"`
 	ResourceHandlingOption             *string         `aws:"ResourceHandlingOption,min=1,max=64"`
-	ResourceOwner                      *string         `aws:"ResourceOwner,min=1,max=2048"`
-	ResourcePolicy                     *string         `aws:"ResourcePolicy,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	MaxItems                           *int64          `aws:"MaxItems,min=1,max=1000"`
+	Marker                             *string         `aws:"Marker,min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
 }
 
 // SimulatePrincipalPolicyOutput is what SimulatePrincipalPolicy gives.
@@ -861,8 +861,8 @@ type TagRoleOutput struct{}
 
 // TagUserInput is what TagUser takes.
 type TagUserInput struct {
-	Tags     []*Tag  `aws:"Tags,required,max=50"`
 	UserName *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	Tags     []*Tag  `aws:"Tags,required,max=50"`
 }
 
 // TagUserOutput is what TagUser gives.
@@ -888,8 +888,8 @@ type UntagRoleOutput struct{}
 
 // UntagUserInput is what UntagUser takes.
 type UntagUserInput struct {
-	TagKeys  []string `aws:"TagKeys,required,max=50" elem:"min=1,max=128" elempattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 	UserName *string  `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	TagKeys  []string `aws:"TagKeys,required,max=50" elem:"min=1,max=128" elempattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
 }
 
 // UntagUserOutput is what UntagUser gives.
@@ -897,9 +897,9 @@ type UntagUserOutput struct{}
 
 // UpdateAccessKeyInput is what UpdateAccessKey takes.
 type UpdateAccessKeyInput struct {
+	UserName    *string `aws:"UserName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	AccessKeyId *string `aws:"AccessKeyId,required,min=16,max=128" pattern:"[\\w]+"`
 	Status      *string `aws:"Status,required" enum:"Active,Inactive,Expired"`
-	UserName    *string `aws:"UserName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // UpdateAccessKeyOutput is what UpdateAccessKey gives.
@@ -907,8 +907,8 @@ type UpdateAccessKeyOutput struct{}
 
 // UpdateAssumeRolePolicyInput is what UpdateAssumeRolePolicy takes.
 type UpdateAssumeRolePolicyInput struct {
-	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	RoleName       *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,required,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // UpdateAssumeRolePolicyOutput is what UpdateAssumeRolePolicy gives.
@@ -917,8 +917,8 @@ type UpdateAssumeRolePolicyOutput struct{}
 // UpdateGroupInput is what UpdateGroup takes.
 type UpdateGroupInput struct {
 	GroupName    *string `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	NewGroupName *string `aws:"NewGroupName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	NewPath      *string `aws:"NewPath,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	NewGroupName *string `aws:"NewGroupName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // UpdateGroupOutput is what UpdateGroup gives.
@@ -926,9 +926,9 @@ type UpdateGroupOutput struct{}
 
 // UpdateRoleInput is what UpdateRole takes.
 type UpdateRoleInput struct {
+	RoleName           *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Description        *string `aws:"Description,max=1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration *int64  `aws:"MaxSessionDuration,min=3600,max=43200"`
-	RoleName           *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // UpdateRoleOutput is what UpdateRole gives.
@@ -937,8 +937,8 @@ type UpdateRoleOutput struct {
 
 // UpdateRoleDescriptionInput is what UpdateRoleDescription takes.
 type UpdateRoleDescriptionInput struct {
-	Description *string `aws:"Description,required,max=1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	RoleName    *string `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	Description *string `aws:"Description,required,max=1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 }
 
 // UpdateRoleDescriptionOutput is what UpdateRoleDescription gives.
@@ -948,9 +948,9 @@ type UpdateRoleDescriptionOutput struct {
 
 // UpdateUserInput is what UpdateUser takes.
 type UpdateUserInput struct {
+	UserName    *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 	NewPath     *string `aws:"NewPath,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	NewUserName *string `aws:"NewUserName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
-	UserName    *string `aws:"UserName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
 }
 
 // UpdateUserOutput is what UpdateUser gives.
@@ -958,45 +958,45 @@ type UpdateUserOutput struct{}
 
 // AccessKey is a structure of AWS's model.
 type AccessKey struct {
-	AccessKeyId     *string    `aws:"AccessKeyId,required,min=16,max=128" pattern:"[\\w]+"`
-	CreateDate      *time.Time `aws:"CreateDate"`
-	SecretAccessKey *string    `aws:"SecretAccessKey,required"`
-	Status          *string    `aws:"Status,required" enum:"Active,Inactive,Expired"`
 	UserName        *string    `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	AccessKeyId     *string    `aws:"AccessKeyId,required,min=16,max=128" pattern:"[\\w]+"`
+	Status          *string    `aws:"Status,required" enum:"Active,Inactive,Expired"`
+	SecretAccessKey *string    `aws:"SecretAccessKey,required"`
+	CreateDate      *time.Time `aws:"CreateDate"`
 }
 
 // AccessKeyLastUsed is a structure of AWS's model.
 type AccessKeyLastUsed struct {
 	LastUsedDate *time.Time `aws:"LastUsedDate,required"`
-	Region       *string    `aws:"Region,required"`
 	ServiceName  *string    `aws:"ServiceName,required"`
+	Region       *string    `aws:"Region,required"`
 }
 
 // AccessKeyMetadata is a structure of AWS's model.
 type AccessKeyMetadata struct {
-	AccessKeyId *string    `aws:"AccessKeyId,min=16,max=128" pattern:"[\\w]+"`
-	CreateDate  *time.Time `aws:"CreateDate"`
-	Status      *string    `aws:"Status" enum:"Active,Inactive,Expired"`
 	UserName    *string    `aws:"UserName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	AccessKeyId *string    `aws:"AccessKeyId,min=16,max=128" pattern:"[\\w]+"`
+	Status      *string    `aws:"Status" enum:"Active,Inactive,Expired"`
+	CreateDate  *time.Time `aws:"CreateDate"`
 }
 
 // AttachedPermissionsBoundary is a structure of AWS's model.
 type AttachedPermissionsBoundary struct {
-	PermissionsBoundaryArn  *string `aws:"PermissionsBoundaryArn,min=20,max=2048"`
 	PermissionsBoundaryType *string `aws:"PermissionsBoundaryType" enum:"PermissionsBoundaryPolicy"`
+	PermissionsBoundaryArn  *string `aws:"PermissionsBoundaryArn,min=20,max=2048"`
 }
 
 // AttachedPolicy is a structure of AWS's model.
 type AttachedPolicy struct {
-	PolicyArn  *string `aws:"PolicyArn,min=20,max=2048"`
 	PolicyName *string `aws:"PolicyName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyArn  *string `aws:"PolicyArn,min=20,max=2048"`
 }
 
 // ContextEntry is a structure of AWS's model.
 type ContextEntry struct {
 	ContextKeyName   *string  `aws:"ContextKeyName,min=5,max=256"`
-	ContextKeyType   *string  `aws:"ContextKeyType" enum:"string,stringList,numeric,numericList,boolean,booleanList,ip,ipList,binary,binaryList,date,dateList"`
 	ContextKeyValues []string `aws:"ContextKeyValues"`
+	ContextKeyType   *string  `aws:"ContextKeyType" enum:"string,stringList,numeric,numericList,boolean,booleanList,ip,ipList,binary,binaryList,date,dateList"`
 }
 
 // DeletionTaskFailureReasonType is a structure of AWS's model.
@@ -1008,61 +1008,61 @@ type DeletionTaskFailureReasonType struct {
 // EvaluationResult is a structure of AWS's model.
 type EvaluationResult struct {
 	EvalActionName                    *string                            `aws:"EvalActionName,required,min=3,max=128"`
-	EvalDecision                      *string                            `aws:"EvalDecision,required" enum:"allowed,explicitDeny,implicitDeny"`
-	EvalDecisionDetails               map[string]string                  `aws:"EvalDecisionDetails" key:"min=3,max=256" elemenum:"allowed,explicitDeny,implicitDeny"`
 	EvalResourceName                  *string                            `aws:"EvalResourceName,min=1,max=2048"`
+	EvalDecision                      *string                            `aws:"EvalDecision,required" enum:"allowed,explicitDeny,implicitDeny"`
 	MatchedStatements                 []*Statement                       `aws:"MatchedStatements"`
 	MissingContextValues              []string                           `aws:"MissingContextValues" elem:"min=5,max=256"`
 	OrganizationsDecisionDetail       *OrganizationsDecisionDetail       `aws:"OrganizationsDecisionDetail"`
 	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `aws:"PermissionsBoundaryDecisionDetail"`
+	EvalDecisionDetails               map[string]string                  `aws:"EvalDecisionDetails" key:"min=3,max=256" elemenum:"allowed,explicitDeny,implicitDeny"`
 	ResourceSpecificResults           []*ResourceSpecificResult          `aws:"ResourceSpecificResults"`
 }
 
 // Group is a structure of AWS's model.
 type Group struct {
+	Path       *string    `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	GroupName  *string    `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	GroupId    *string    `aws:"GroupId,required,min=16,max=128" pattern:"[\\w]+"`
 	Arn        *string    `aws:"Arn,required,min=20,max=2048"`
 	CreateDate *time.Time `aws:"CreateDate,required"`
-	GroupId    *string    `aws:"GroupId,required,min=16,max=128" pattern:"[\\w]+"`
-	GroupName  *string    `aws:"GroupName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	Path       *string    `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 }
 
 // GroupDetail is a structure of AWS's model.
 type GroupDetail struct {
-	Arn                     *string           `aws:"Arn,min=20,max=2048"`
-	AttachedManagedPolicies []*AttachedPolicy `aws:"AttachedManagedPolicies"`
-	CreateDate              *time.Time        `aws:"CreateDate"`
-	GroupId                 *string           `aws:"GroupId,min=16,max=128" pattern:"[\\w]+"`
-	GroupName               *string           `aws:"GroupName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	GroupPolicyList         []*PolicyDetail   `aws:"GroupPolicyList"`
 	Path                    *string           `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	GroupName               *string           `aws:"GroupName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	GroupId                 *string           `aws:"GroupId,min=16,max=128" pattern:"[\\w]+"`
+	Arn                     *string           `aws:"Arn,min=20,max=2048"`
+	CreateDate              *time.Time        `aws:"CreateDate"`
+	GroupPolicyList         []*PolicyDetail   `aws:"GroupPolicyList"`
+	AttachedManagedPolicies []*AttachedPolicy `aws:"AttachedManagedPolicies"`
 }
 
 // InstanceProfile is a structure of AWS's model.
 type InstanceProfile struct {
+	Path                *string    `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	InstanceProfileName *string    `aws:"InstanceProfileName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	InstanceProfileId   *string    `aws:"InstanceProfileId,required,min=16,max=128" pattern:"[\\w]+"`
 	Arn                 *string    `aws:"Arn,required,min=20,max=2048"`
 	CreateDate          *time.Time `aws:"CreateDate,required"`
-	InstanceProfileId   *string    `aws:"InstanceProfileId,required,min=16,max=128" pattern:"[\\w]+"`
-	InstanceProfileName *string    `aws:"InstanceProfileName,required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	Path                *string    `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	Roles               []*Role    `aws:"Roles,required"`
 	Tags                []*Tag     `aws:"Tags,max=50"`
 }
 
 // ManagedPolicyDetail is a structure of AWS's model.
 type ManagedPolicyDetail struct {
-	Arn                           *string          `aws:"Arn,min=20,max=2048"`
-	AttachmentCount               *int64           `aws:"AttachmentCount"`
-	CreateDate                    *time.Time       `aws:"CreateDate"`
-	DefaultVersionId              *string          `aws:"DefaultVersionId" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
-	Description                   *string          `aws:"Description,max=1000"`
-	IsAttachable                  *bool            `aws:"IsAttachable"`
-	Path                          *string          `aws:"Path,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
-	PermissionsBoundaryUsageCount *int64           `aws:"PermissionsBoundaryUsageCount"`
-	PolicyId                      *string          `aws:"PolicyId,min=16,max=128" pattern:"[\\w]+"`
 	PolicyName                    *string          `aws:"PolicyName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	PolicyVersionList             []*PolicyVersion `aws:"PolicyVersionList"`
+	PolicyId                      *string          `aws:"PolicyId,min=16,max=128" pattern:"[\\w]+"`
+	Arn                           *string          `aws:"Arn,min=20,max=2048"`
+	Path                          *string          `aws:"Path,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
+	DefaultVersionId              *string          `aws:"DefaultVersionId" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
+	AttachmentCount               *int64           `aws:"AttachmentCount"`
+	PermissionsBoundaryUsageCount *int64           `aws:"PermissionsBoundaryUsageCount"`
+	IsAttachable                  *bool            `aws:"IsAttachable"`
+	Description                   *string          `aws:"Description,max=1000"`
+	CreateDate                    *time.Time       `aws:"CreateDate"`
 	UpdateDate                    *time.Time       `aws:"UpdateDate"`
+	PolicyVersionList             []*PolicyVersion `aws:"PolicyVersionList"`
 }
 
 // OrganizationsDecisionDetail is a structure of AWS's model.
@@ -1077,97 +1077,97 @@ type PermissionsBoundaryDecisionDetail struct {
 
 // Policy is a structure of AWS's model.
 type Policy struct {
-	Arn                           *string    `aws:"Arn,min=20,max=2048"`
-	AttachmentCount               *int64     `aws:"AttachmentCount"`
-	CreateDate                    *time.Time `aws:"CreateDate"`
-	DefaultVersionId              *string    `aws:"DefaultVersionId" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
-	Description                   *string    `aws:"Description,max=1000"`
-	IsAttachable                  *bool      `aws:"IsAttachable"`
-	Path                          *string    `aws:"Path,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
-	PermissionsBoundaryUsageCount *int64     `aws:"PermissionsBoundaryUsageCount"`
-	PolicyId                      *string    `aws:"PolicyId,min=16,max=128" pattern:"[\\w]+"`
 	PolicyName                    *string    `aws:"PolicyName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
-	Tags                          []*Tag     `aws:"Tags,max=50"`
+	PolicyId                      *string    `aws:"PolicyId,min=16,max=128" pattern:"[\\w]+"`
+	Arn                           *string    `aws:"Arn,min=20,max=2048"`
+	Path                          *string    `aws:"Path,min=1,max=512" pattern:"((/[A-Za-z0-9\\.,\\+@=_-]+)*)/"`
+	DefaultVersionId              *string    `aws:"DefaultVersionId" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
+	AttachmentCount               *int64     `aws:"AttachmentCount"`
+	PermissionsBoundaryUsageCount *int64     `aws:"PermissionsBoundaryUsageCount"`
+	IsAttachable                  *bool      `aws:"IsAttachable"`
+	Description                   *string    `aws:"Description,max=1000"`
+	CreateDate                    *time.Time `aws:"CreateDate"`
 	UpdateDate                    *time.Time `aws:"UpdateDate"`
+	Tags                          []*Tag     `aws:"Tags,max=50"`
 }
 
 // PolicyDetail is a structure of AWS's model.
 type PolicyDetail struct {
-	PolicyDocument *string `aws:"PolicyDocument,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyName     *string `aws:"PolicyName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	PolicyDocument *string `aws:"PolicyDocument,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 }
 
 // PolicyGroup is a structure of AWS's model.
 type PolicyGroup struct {
-	GroupId   *string `aws:"GroupId,min=16,max=128" pattern:"[\\w]+"`
 	GroupName *string `aws:"GroupName,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	GroupId   *string `aws:"GroupId,min=16,max=128" pattern:"[\\w]+"`
 }
 
 // PolicyRole is a structure of AWS's model.
 type PolicyRole struct {
-	RoleId   *string `aws:"RoleId,min=16,max=128" pattern:"[\\w]+"`
 	RoleName *string `aws:"RoleName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	RoleId   *string `aws:"RoleId,min=16,max=128" pattern:"[\\w]+"`
 }
 
 // PolicyUser is a structure of AWS's model.
 type PolicyUser struct {
-	UserId   *string `aws:"UserId,min=16,max=128" pattern:"[\\w]+"`
 	UserName *string `aws:"UserName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	UserId   *string `aws:"UserId,min=16,max=128" pattern:"[\\w]+"`
 }
 
 // PolicyVersion is a structure of AWS's model.
 type PolicyVersion struct {
-	CreateDate       *time.Time `aws:"CreateDate"`
 	Document         *string    `aws:"Document,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	IsDefaultVersion *bool      `aws:"IsDefaultVersion"`
 	VersionId        *string    `aws:"VersionId" pattern:"v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?"`
+	IsDefaultVersion *bool      `aws:"IsDefaultVersion"`
+	CreateDate       *time.Time `aws:"CreateDate"`
 }
 
 // Position is a structure of AWS's model.
 type Position struct {
-	Column *int64 `aws:"Column"`
 	Line   *int64 `aws:"Line"`
+	Column *int64 `aws:"Column"`
 }
 
 // ResourceSpecificResult is a structure of AWS's model.
 type ResourceSpecificResult struct {
-	EvalDecisionDetails               map[string]string                  `aws:"EvalDecisionDetails" key:"min=3,max=256" elemenum:"allowed,explicitDeny,implicitDeny"`
-	EvalResourceDecision              *string                            `aws:"EvalResourceDecision,required" enum:"allowed,explicitDeny,implicitDeny"`
 	EvalResourceName                  *string                            `aws:"EvalResourceName,required,min=1,max=2048"`
+	EvalResourceDecision              *string                            `aws:"EvalResourceDecision,required" enum:"allowed,explicitDeny,implicitDeny"`
 	MatchedStatements                 []*Statement                       `aws:"MatchedStatements"`
 	MissingContextValues              []string                           `aws:"MissingContextValues" elem:"min=5,max=256"`
+	EvalDecisionDetails               map[string]string                  `aws:"EvalDecisionDetails" key:"min=3,max=256" elemenum:"allowed,explicitDeny,implicitDeny"`
 	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail `aws:"PermissionsBoundaryDecisionDetail"`
 }
 
 // Role is a structure of AWS's model.
 type Role struct {
+	Path                     *string                      `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	RoleName                 *string                      `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	RoleId                   *string                      `aws:"RoleId,required,min=16,max=128" pattern:"[\\w]+"`
 	Arn                      *string                      `aws:"Arn,required,min=20,max=2048"`
-	AssumeRolePolicyDocument *string                      `aws:"AssumeRolePolicyDocument,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	CreateDate               *time.Time                   `aws:"CreateDate,required"`
+	AssumeRolePolicyDocument *string                      `aws:"AssumeRolePolicyDocument,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	Description              *string                      `aws:"Description,max=1000" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*"`
 	MaxSessionDuration       *int64                       `aws:"MaxSessionDuration,min=3600,max=43200"`
-	Path                     *string                      `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PermissionsBoundary      *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
-	RoleId                   *string                      `aws:"RoleId,required,min=16,max=128" pattern:"[\\w]+"`
-	RoleLastUsed             *RoleLastUsed                `aws:"RoleLastUsed"`
-	RoleName                 *string                      `aws:"RoleName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 	Tags                     []*Tag                       `aws:"Tags,max=50"`
+	RoleLastUsed             *RoleLastUsed                `aws:"RoleLastUsed"`
 }
 
 // RoleDetail is a structure of AWS's model.
 type RoleDetail struct {
-	Arn                      *string                      `aws:"Arn,min=20,max=2048"`
-	AssumeRolePolicyDocument *string                      `aws:"AssumeRolePolicyDocument,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	AttachedManagedPolicies  []*AttachedPolicy            `aws:"AttachedManagedPolicies"`
-	CreateDate               *time.Time                   `aws:"CreateDate"`
-	InstanceProfileList      []*InstanceProfile           `aws:"InstanceProfileList"`
 	Path                     *string                      `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
-	PermissionsBoundary      *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
-	RoleId                   *string                      `aws:"RoleId,min=16,max=128" pattern:"[\\w]+"`
-	RoleLastUsed             *RoleLastUsed                `aws:"RoleLastUsed"`
 	RoleName                 *string                      `aws:"RoleName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	RoleId                   *string                      `aws:"RoleId,min=16,max=128" pattern:"[\\w]+"`
+	Arn                      *string                      `aws:"Arn,min=20,max=2048"`
+	CreateDate               *time.Time                   `aws:"CreateDate"`
+	AssumeRolePolicyDocument *string                      `aws:"AssumeRolePolicyDocument,min=1,max=131072" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	InstanceProfileList      []*InstanceProfile           `aws:"InstanceProfileList"`
 	RolePolicyList           []*PolicyDetail              `aws:"RolePolicyList"`
+	AttachedManagedPolicies  []*AttachedPolicy            `aws:"AttachedManagedPolicies"`
+	PermissionsBoundary      *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
 	Tags                     []*Tag                       `aws:"Tags,max=50"`
+	RoleLastUsed             *RoleLastUsed                `aws:"RoleLastUsed"`
 }
 
 // RoleLastUsed is a structure of AWS's model.
@@ -1191,10 +1191,10 @@ type SimulatePolicyResponse struct {
 
 // Statement is a structure of AWS's model.
 type Statement struct {
-	EndPosition      *Position `aws:"EndPosition"`
 	SourcePolicyId   *string   `aws:"SourcePolicyId"`
 	SourcePolicyType *string   `aws:"SourcePolicyType" enum:"user,group,role,aws-managed,user-managed,resource,none"`
 	StartPosition    *Position `aws:"StartPosition"`
+	EndPosition      *Position `aws:"EndPosition"`
 }
 
 // Tag is a structure of AWS's model.
@@ -1205,26 +1205,26 @@ type Tag struct {
 
 // User is a structure of AWS's model.
 type User struct {
+	Path                *string                      `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	UserName            *string                      `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	UserId              *string                      `aws:"UserId,required,min=16,max=128" pattern:"[\\w]+"`
 	Arn                 *string                      `aws:"Arn,required,min=20,max=2048"`
 	CreateDate          *time.Time                   `aws:"CreateDate,required"`
 	PasswordLastUsed    *time.Time                   `aws:"PasswordLastUsed"`
-	Path                *string                      `aws:"Path,required,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
 	PermissionsBoundary *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
 	Tags                []*Tag                       `aws:"Tags,max=50"`
-	UserId              *string                      `aws:"UserId,required,min=16,max=128" pattern:"[\\w]+"`
-	UserName            *string                      `aws:"UserName,required,min=1,max=64" pattern:"[\\w+=,.@-]+"`
 }
 
 // UserDetail is a structure of AWS's model.
 type UserDetail struct {
-	Arn                     *string                      `aws:"Arn,min=20,max=2048"`
-	AttachedManagedPolicies []*AttachedPolicy            `aws:"AttachedManagedPolicies"`
-	CreateDate              *time.Time                   `aws:"CreateDate"`
-	GroupList               []string                     `aws:"GroupList" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
 	Path                    *string                      `aws:"Path,min=1,max=512" pattern:"(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)"`
+	UserName                *string                      `aws:"UserName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
+	UserId                  *string                      `aws:"UserId,min=16,max=128" pattern:"[\\w]+"`
+	Arn                     *string                      `aws:"Arn,min=20,max=2048"`
+	CreateDate              *time.Time                   `aws:"CreateDate"`
+	UserPolicyList          []*PolicyDetail              `aws:"UserPolicyList"`
+	GroupList               []string                     `aws:"GroupList" elem:"min=1,max=128" elempattern:"[\\w+=,.@-]+"`
+	AttachedManagedPolicies []*AttachedPolicy            `aws:"AttachedManagedPolicies"`
 	PermissionsBoundary     *AttachedPermissionsBoundary `aws:"PermissionsBoundary"`
 	Tags                    []*Tag                       `aws:"Tags,max=50"`
-	UserId                  *string                      `aws:"UserId,min=16,max=128" pattern:"[\\w]+"`
-	UserName                *string                      `aws:"UserName,min=1,max=64" pattern:"[\\w+=,.@-]+"`
-	UserPolicyList          []*PolicyDetail              `aws:"UserPolicyList"`
 }

@@ -6,35 +6,35 @@ import "time"
 
 // AddLayerVersionPermissionInput is what AddLayerVersionPermission takes.
 type AddLayerVersionPermissionInput struct {
-	Action         *string `aws:"Action,required,max=22" pattern:"lambda:GetLayerVersion"`
 	LayerName      *string `aws:"LayerName,uri,required,min=1,max=140" pattern:"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"`
-	OrganizationId *string `aws:"OrganizationId,max=34" pattern:"o-[a-z0-9]{10,32}"`
-	Principal      *string `aws:"Principal,required" pattern:"\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root"`
-	RevisionId     *string `aws:"RevisionId,query"`
-	StatementId    *string `aws:"StatementId,required,min=1,max=100" pattern:"([a-zA-Z0-9-_]+)"`
 	VersionNumber  *int64  `aws:"VersionNumber,uri,required"`
+	StatementId    *string `aws:"StatementId,required,min=1,max=100" pattern:"([a-zA-Z0-9-_]+)"`
+	Action         *string `aws:"Action,required,max=22" pattern:"lambda:GetLayerVersion"`
+	Principal      *string `aws:"Principal,required" pattern:"\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root"`
+	OrganizationId *string `aws:"OrganizationId,max=34" pattern:"o-[a-z0-9]{10,32}"`
+	RevisionId     *string `aws:"RevisionId,query"`
 }
 
 // AddLayerVersionPermissionOutput is what AddLayerVersionPermission gives.
 type AddLayerVersionPermissionOutput struct {
-	RevisionId *string `aws:"RevisionId"`
 	Statement  *string `aws:"Statement"`
+	RevisionId *string `aws:"RevisionId"`
 }
 
 // AddPermissionInput is what AddPermission takes.
 type AddPermissionInput struct {
+	FunctionName          *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	StatementId           *string `aws:"StatementId,required,min=1,max=100" pattern:"([a-zA-Z0-9-_]+)"`
 	Action                *string `aws:"Action,required" pattern:"(lambda:[*]|lambda:[a-zA-Z]+|[*])"`
+	Principal             *string `aws:"Principal,required" pattern:"[^\\s]+"`
+	SourceArn             *string `aws:"SourceArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	SourceAccount         *string `aws:"SourceAccount,max=12" pattern:"\\d{12}"`
 	EventSourceToken      *string `aws:"EventSourceToken,min=0,max=256" pattern:"[a-zA-Z0-9._\\-]+"`
-	FunctionName          *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier             *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
+	RevisionId            *string `aws:"RevisionId"`
+	PrincipalOrgID        *string `aws:"PrincipalOrgID,min=12,max=34" pattern:"^o-[a-z0-9]{10,32}$"`
 	FunctionUrlAuthType   *string `aws:"FunctionUrlAuthType" enum:"NONE,AWS_IAM"`
 	InvokedViaFunctionUrl *bool   `aws:"InvokedViaFunctionUrl"`
-	Principal             *string `aws:"Principal,required" pattern:"[^\\s]+"`
-	PrincipalOrgID        *string `aws:"PrincipalOrgID,min=12,max=34" pattern:"^o-[a-z0-9]{10,32}$"`
-	Qualifier             *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
-	RevisionId            *string `aws:"RevisionId"`
-	SourceAccount         *string `aws:"SourceAccount,max=12" pattern:"\\d{12}"`
-	SourceArn             *string `aws:"SourceArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
-	StatementId           *string `aws:"StatementId,required,min=1,max=100" pattern:"([a-zA-Z0-9-_]+)"`
 }
 
 // AddPermissionOutput is what AddPermission gives.
@@ -44,10 +44,10 @@ type AddPermissionOutput struct {
 
 // CreateAliasInput is what CreateAlias takes.
 type CreateAliasInput struct {
-	Description     *string                    `aws:"Description,min=0,max=256"`
-	FunctionName    *string                    `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionVersion *string                    `aws:"FunctionVersion,required,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	FunctionName    *string                    `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Name            *string                    `aws:"Name,required,min=1,max=128" pattern:"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"`
+	FunctionVersion *string                    `aws:"FunctionVersion,required,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	Description     *string                    `aws:"Description,min=0,max=256"`
 	RoutingConfig   *AliasRoutingConfiguration `aws:"RoutingConfig"`
 }
 
@@ -56,33 +56,33 @@ type CreateAliasOutput = AliasConfiguration
 
 // CreateEventSourceMappingInput is what CreateEventSourceMapping takes.
 type CreateEventSourceMappingInput struct {
-	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `aws:"AmazonManagedKafkaEventSourceConfig"`
-	BatchSize                           *int64                               `aws:"BatchSize,min=1,max=10000"`
-	BisectBatchOnFunctionError          *bool                                `aws:"BisectBatchOnFunctionError"`
-	DestinationConfig                   *DestinationConfig                   `aws:"DestinationConfig"`
-	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `aws:"DocumentDBEventSourceConfig"`
-	Enabled                             *bool                                `aws:"Enabled"`
 	EventSourceArn                      *string                              `aws:"EventSourceArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	FunctionName                        *string                              `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Enabled                             *bool                                `aws:"Enabled"`
+	BatchSize                           *int64                               `aws:"BatchSize,min=1,max=10000"`
 	FilterCriteria                      *FilterCriteria                      `aws:"FilterCriteria"`
-	FunctionName                        *string                              `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionResponseTypes               []string                             `aws:"FunctionResponseTypes,min=0,max=1" elemenum:"ReportBatchItemFailures"`
-	KMSKeyArn                           *string                              `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
 	MaximumBatchingWindowInSeconds      *int64                               `aws:"MaximumBatchingWindowInSeconds,min=0,max=300"`
-	MaximumRecordAgeInSeconds           *int64                               `aws:"MaximumRecordAgeInSeconds,min=-1,max=604800"`
-	MaximumRetryAttempts                *int64                               `aws:"MaximumRetryAttempts,min=-1,max=10000"`
-	MetricsConfig                       *EventSourceMappingMetricsConfig     `aws:"MetricsConfig"`
 	ParallelizationFactor               *int64                               `aws:"ParallelizationFactor,min=1,max=10"`
-	ProvisionedPollerConfig             *ProvisionedPollerConfig             `aws:"ProvisionedPollerConfig"`
-	Queues                              []string                             `aws:"Queues,min=1,max=1" elem:"min=1,max=1000" elempattern:"[\\s\\S]*"`
-	ScalingConfig                       *ScalingConfig                       `aws:"ScalingConfig"`
-	SelfManagedEventSource              *SelfManagedEventSource              `aws:"SelfManagedEventSource"`
-	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `aws:"SelfManagedKafkaEventSourceConfig"`
-	SourceAccessConfigurations          []*SourceAccessConfiguration         `aws:"SourceAccessConfigurations,min=0,max=22"`
 	StartingPosition                    *string                              `aws:"StartingPosition" enum:"TRIM_HORIZON,LATEST,AT_TIMESTAMP"`
 	StartingPositionTimestamp           *time.Time                           `aws:"StartingPositionTimestamp"`
-	Tags                                map[string]string                    `aws:"Tags"`
-	Topics                              []string                             `aws:"Topics,min=1,max=1" elem:"min=1,max=249" elempattern:"^[^.]([a-zA-Z0-9\\-_.]+)"`
+	DestinationConfig                   *DestinationConfig                   `aws:"DestinationConfig"`
+	MaximumRecordAgeInSeconds           *int64                               `aws:"MaximumRecordAgeInSeconds,min=-1,max=604800"`
+	BisectBatchOnFunctionError          *bool                                `aws:"BisectBatchOnFunctionError"`
+	MaximumRetryAttempts                *int64                               `aws:"MaximumRetryAttempts,min=-1,max=10000"`
 	TumblingWindowInSeconds             *int64                               `aws:"TumblingWindowInSeconds,min=0,max=900"`
+	Topics                              []string                             `aws:"Topics,min=1,max=1" elem:"min=1,max=249" elempattern:"^[^.]([a-zA-Z0-9\\-_.]+)"`
+	Queues                              []string                             `aws:"Queues,min=1,max=1" elem:"min=1,max=1000" elempattern:"[\\s\\S]*"`
+	SourceAccessConfigurations          []*SourceAccessConfiguration         `aws:"SourceAccessConfigurations,min=0,max=22"`
+	SelfManagedEventSource              *SelfManagedEventSource              `aws:"SelfManagedEventSource"`
+	FunctionResponseTypes               []string                             `aws:"FunctionResponseTypes,min=0,max=1" elemenum:"ReportBatchItemFailures"`
+	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `aws:"AmazonManagedKafkaEventSourceConfig"`
+	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `aws:"SelfManagedKafkaEventSourceConfig"`
+	ScalingConfig                       *ScalingConfig                       `aws:"ScalingConfig"`
+	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `aws:"DocumentDBEventSourceConfig"`
+	KMSKeyArn                           *string                              `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
+	MetricsConfig                       *EventSourceMappingMetricsConfig     `aws:"MetricsConfig"`
+	ProvisionedPollerConfig             *ProvisionedPollerConfig             `aws:"ProvisionedPollerConfig"`
+	Tags                                map[string]string                    `aws:"Tags"`
 }
 
 // CreateEventSourceMappingOutput is what CreateEventSourceMapping gives.
@@ -90,34 +90,34 @@ type CreateEventSourceMappingOutput = EventSourceMappingConfiguration
 
 // CreateFunctionInput is what CreateFunction takes.
 type CreateFunctionInput struct {
-	Architectures          []string            `aws:"Architectures,min=1,max=1" elemenum:"x86_64,arm64"`
-	CapacityProviderConfig *UnsupportedConfig  `aws:"CapacityProviderConfig"`
-	Code                   *FunctionCode       `aws:"Code,required"`
-	CodeSigningConfigArn   *string             `aws:"CodeSigningConfigArn,max=200" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"`
-	DeadLetterConfig       *DeadLetterConfig   `aws:"DeadLetterConfig"`
-	Description            *string             `aws:"Description,min=0,max=256"`
-	DurableConfig          *UnsupportedConfig  `aws:"DurableConfig"`
-	Environment            *Environment        `aws:"Environment"`
-	EphemeralStorage       *EphemeralStorage   `aws:"EphemeralStorage"`
-	FileSystemConfigs      []*FileSystemConfig `aws:"FileSystemConfigs,max=1"`
-	FunctionName           *string             `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Handler                *string             `aws:"Handler,max=128" pattern:"[^\\s]+"`
-	ImageConfig            *ImageConfig        `aws:"ImageConfig"`
-	KMSKeyArn              *string             `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
-	Layers                 []string            `aws:"Layers" elem:"min=1,max=140" elempattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
-	LoggingConfig          *LoggingConfig      `aws:"LoggingConfig"`
-	MemorySize             *int64              `aws:"MemorySize,min=128,max=10240"`
-	PackageType            *string             `aws:"PackageType" enum:"Zip,Image"`
-	Publish                *bool               `aws:"Publish"`
-	PublishTo              *string             `aws:"PublishTo"`
-	Role                   *string             `aws:"Role,required" pattern:"arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"`
+	FunctionName           *string             `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Runtime                *string             `aws:"Runtime"`
-	SnapStart              *SnapStart          `aws:"SnapStart"`
-	Tags                   map[string]string   `aws:"Tags"`
-	TenancyConfig          *UnsupportedConfig  `aws:"TenancyConfig"`
+	Role                   *string             `aws:"Role,required" pattern:"arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"`
+	Handler                *string             `aws:"Handler,max=128" pattern:"[^\\s]+"`
+	Code                   *FunctionCode       `aws:"Code,required"`
+	Description            *string             `aws:"Description,min=0,max=256"`
 	Timeout                *int64              `aws:"Timeout,min=1"`
-	TracingConfig          *TracingConfig      `aws:"TracingConfig"`
+	MemorySize             *int64              `aws:"MemorySize,min=128,max=32768"`
+	Publish                *bool               `aws:"Publish"`
 	VpcConfig              *VpcConfig          `aws:"VpcConfig"`
+	PackageType            *string             `aws:"PackageType" enum:"Zip,Image"`
+	DeadLetterConfig       *DeadLetterConfig   `aws:"DeadLetterConfig"`
+	Environment            *Environment        `aws:"Environment"`
+	KMSKeyArn              *string             `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
+	TracingConfig          *TracingConfig      `aws:"TracingConfig"`
+	Tags                   map[string]string   `aws:"Tags"`
+	Layers                 []string            `aws:"Layers" elem:"min=1,max=2048" elempattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
+	FileSystemConfigs      []*FileSystemConfig `aws:"FileSystemConfigs,max=1"`
+	ImageConfig            *ImageConfig        `aws:"ImageConfig"`
+	CodeSigningConfigArn   *string             `aws:"CodeSigningConfigArn,max=200" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"`
+	Architectures          []string            `aws:"Architectures,min=1,max=1" elemenum:"x86_64,arm64"`
+	EphemeralStorage       *EphemeralStorage   `aws:"EphemeralStorage"`
+	SnapStart              *SnapStart          `aws:"SnapStart"`
+	LoggingConfig          *LoggingConfig      `aws:"LoggingConfig"`
+	CapacityProviderConfig *UnsupportedConfig  `aws:"CapacityProviderConfig"`
+	DurableConfig          *UnsupportedConfig  `aws:"DurableConfig"`
+	PublishTo              *string             `aws:"PublishTo"`
+	TenancyConfig          *UnsupportedConfig  `aws:"TenancyConfig"`
 }
 
 // CreateFunctionOutput is what CreateFunction gives.
@@ -125,26 +125,26 @@ type CreateFunctionOutput = FunctionConfiguration
 
 // CreateFunctionUrlConfigInput is what CreateFunctionUrlConfig takes.
 type CreateFunctionUrlConfigInput struct {
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"((?!^\\d+$)^[0-9a-zA-Z-_]+$)"`
 	AuthType     *string `aws:"AuthType,required" enum:"NONE,AWS_IAM"`
 	Cors         *Cors   `aws:"Cors"`
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	InvokeMode   *string `aws:"InvokeMode" enum:"BUFFERED,RESPONSE_STREAM"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(^\\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))"`
+	InvokeMode   *string `aws:"InvokeMode" enum:"RESPONSE_STREAM,BUFFERED"`
 }
 
 // CreateFunctionUrlConfigOutput is what CreateFunctionUrlConfig gives.
 type CreateFunctionUrlConfigOutput struct {
+	FunctionUrl  *string `aws:"FunctionUrl,required,min=40,max=100"`
+	FunctionArn  *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	AuthType     *string `aws:"AuthType,required" enum:"NONE,AWS_IAM"`
 	Cors         *Cors   `aws:"Cors"`
 	CreationTime *string `aws:"CreationTime,required"`
-	FunctionArn  *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionUrl  *string `aws:"FunctionUrl,required,min=40,max=100"`
-	InvokeMode   *string `aws:"InvokeMode" enum:"BUFFERED,RESPONSE_STREAM"`
+	InvokeMode   *string `aws:"InvokeMode" enum:"RESPONSE_STREAM,BUFFERED"`
 }
 
 // DeleteAliasInput is what DeleteAlias takes.
 type DeleteAliasInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Name         *string `aws:"Name,uri,required,min=1,max=128" pattern:"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"`
 }
 
@@ -161,8 +161,8 @@ type DeleteEventSourceMappingOutput = EventSourceMappingConfiguration
 
 // DeleteFunctionInput is what DeleteFunction takes.
 type DeleteFunctionInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // DeleteFunctionOutput is what DeleteFunction gives.
@@ -170,7 +170,7 @@ type DeleteFunctionOutput struct{}
 
 // DeleteFunctionCodeSigningConfigInput is what DeleteFunctionCodeSigningConfig takes.
 type DeleteFunctionCodeSigningConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // DeleteFunctionCodeSigningConfigOutput is what DeleteFunctionCodeSigningConfig gives.
@@ -178,7 +178,7 @@ type DeleteFunctionCodeSigningConfigOutput struct{}
 
 // DeleteFunctionConcurrencyInput is what DeleteFunctionConcurrency takes.
 type DeleteFunctionConcurrencyInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // DeleteFunctionConcurrencyOutput is what DeleteFunctionConcurrency gives.
@@ -186,8 +186,8 @@ type DeleteFunctionConcurrencyOutput struct{}
 
 // DeleteFunctionEventInvokeConfigInput is what DeleteFunctionEventInvokeConfig takes.
 type DeleteFunctionEventInvokeConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // DeleteFunctionEventInvokeConfigOutput is what DeleteFunctionEventInvokeConfig gives.
@@ -195,8 +195,8 @@ type DeleteFunctionEventInvokeConfigOutput struct{}
 
 // DeleteFunctionUrlConfigInput is what DeleteFunctionUrlConfig takes.
 type DeleteFunctionUrlConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(^\\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"((?!^\\d+$)^[0-9a-zA-Z-_]+$)"`
 }
 
 // DeleteFunctionUrlConfigOutput is what DeleteFunctionUrlConfig gives.
@@ -213,8 +213,8 @@ type DeleteLayerVersionOutput struct{}
 
 // DeleteProvisionedConcurrencyConfigInput is what DeleteProvisionedConcurrencyConfig takes.
 type DeleteProvisionedConcurrencyConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,required,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,required,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // DeleteProvisionedConcurrencyConfigOutput is what DeleteProvisionedConcurrencyConfig gives.
@@ -232,7 +232,7 @@ type GetAccountSettingsOutput struct {
 
 // GetAliasInput is what GetAlias takes.
 type GetAliasInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Name         *string `aws:"Name,uri,required,min=1,max=128" pattern:"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"`
 }
 
@@ -249,32 +249,32 @@ type GetEventSourceMappingOutput = EventSourceMappingConfiguration
 
 // GetFunctionInput is what GetFunction takes.
 type GetFunctionInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // GetFunctionOutput is what GetFunction gives.
 type GetFunctionOutput struct {
-	Code          *FunctionCodeLocation  `aws:"Code"`
-	Concurrency   *Concurrency           `aws:"Concurrency"`
 	Configuration *FunctionConfiguration `aws:"Configuration"`
+	Code          *FunctionCodeLocation  `aws:"Code"`
 	Tags          map[string]string      `aws:"Tags"`
+	Concurrency   *Concurrency           `aws:"Concurrency"`
 }
 
 // GetFunctionCodeSigningConfigInput is what GetFunctionCodeSigningConfig takes.
 type GetFunctionCodeSigningConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // GetFunctionCodeSigningConfigOutput is what GetFunctionCodeSigningConfig gives.
 type GetFunctionCodeSigningConfigOutput struct {
 	CodeSigningConfigArn *string `aws:"CodeSigningConfigArn,required,max=200" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"`
-	FunctionName         *string `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName         *string `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // GetFunctionConcurrencyInput is what GetFunctionConcurrency takes.
 type GetFunctionConcurrencyInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // GetFunctionConcurrencyOutput is what GetFunctionConcurrency gives.
@@ -284,8 +284,8 @@ type GetFunctionConcurrencyOutput struct {
 
 // GetFunctionConfigurationInput is what GetFunctionConfiguration takes.
 type GetFunctionConfigurationInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // GetFunctionConfigurationOutput is what GetFunctionConfiguration gives.
@@ -293,8 +293,8 @@ type GetFunctionConfigurationOutput = FunctionConfiguration
 
 // GetFunctionEventInvokeConfigInput is what GetFunctionEventInvokeConfig takes.
 type GetFunctionEventInvokeConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // GetFunctionEventInvokeConfigOutput is what GetFunctionEventInvokeConfig gives.
@@ -302,29 +302,29 @@ type GetFunctionEventInvokeConfigOutput = FunctionEventInvokeConfig
 
 // GetFunctionRecursionConfigInput is what GetFunctionRecursionConfig takes.
 type GetFunctionRecursionConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // GetFunctionRecursionConfigOutput is what GetFunctionRecursionConfig gives.
 type GetFunctionRecursionConfigOutput struct {
-	RecursiveLoop *string `aws:"RecursiveLoop" enum:"Allow,Terminate"`
+	RecursiveLoop *string `aws:"RecursiveLoop" enum:"Terminate,Allow"`
 }
 
 // GetFunctionUrlConfigInput is what GetFunctionUrlConfig takes.
 type GetFunctionUrlConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(^\\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"((?!^\\d+$)^[0-9a-zA-Z-_]+$)"`
 }
 
 // GetFunctionUrlConfigOutput is what GetFunctionUrlConfig gives.
 type GetFunctionUrlConfigOutput struct {
+	FunctionUrl      *string `aws:"FunctionUrl,required,min=40,max=100"`
+	FunctionArn      *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	AuthType         *string `aws:"AuthType,required" enum:"NONE,AWS_IAM"`
 	Cors             *Cors   `aws:"Cors"`
 	CreationTime     *string `aws:"CreationTime,required"`
-	FunctionArn      *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionUrl      *string `aws:"FunctionUrl,required,min=40,max=100"`
-	InvokeMode       *string `aws:"InvokeMode" enum:"BUFFERED,RESPONSE_STREAM"`
 	LastModifiedTime *string `aws:"LastModifiedTime,required"`
+	InvokeMode       *string `aws:"InvokeMode" enum:"RESPONSE_STREAM,BUFFERED"`
 }
 
 // GetLayerVersionInput is what GetLayerVersion takes.
@@ -338,7 +338,7 @@ type GetLayerVersionOutput = GetLayerVersionResponse
 
 // GetLayerVersionByArnInput is what GetLayerVersionByArn takes.
 type GetLayerVersionByArnInput struct {
-	Arn *string `aws:"Arn,query,required,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
+	Arn *string `aws:"Arn,query,required,min=1,max=2048" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
 }
 
 // GetLayerVersionByArnOutput is what GetLayerVersionByArn gives.
@@ -358,8 +358,8 @@ type GetLayerVersionPolicyOutput struct {
 
 // GetPolicyInput is what GetPolicy takes.
 type GetPolicyInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // GetPolicyOutput is what GetPolicy gives.
@@ -370,55 +370,55 @@ type GetPolicyOutput struct {
 
 // GetProvisionedConcurrencyConfigInput is what GetProvisionedConcurrencyConfig takes.
 type GetProvisionedConcurrencyConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,required,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,required,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // GetProvisionedConcurrencyConfigOutput is what GetProvisionedConcurrencyConfig gives.
 type GetProvisionedConcurrencyConfigOutput struct {
-	AllocatedProvisionedConcurrentExecutions *int64  `aws:"AllocatedProvisionedConcurrentExecutions,min=0"`
-	AvailableProvisionedConcurrentExecutions *int64  `aws:"AvailableProvisionedConcurrentExecutions,min=0"`
-	LastModified                             *string `aws:"LastModified"`
 	RequestedProvisionedConcurrentExecutions *int64  `aws:"RequestedProvisionedConcurrentExecutions,min=1"`
+	AvailableProvisionedConcurrentExecutions *int64  `aws:"AvailableProvisionedConcurrentExecutions,min=0"`
+	AllocatedProvisionedConcurrentExecutions *int64  `aws:"AllocatedProvisionedConcurrentExecutions,min=0"`
 	Status                                   *string `aws:"Status" enum:"IN_PROGRESS,READY,FAILED"`
 	StatusReason                             *string `aws:"StatusReason"`
+	LastModified                             *string `aws:"LastModified"`
 }
 
 // GetRuntimeManagementConfigInput is what GetRuntimeManagementConfig takes.
 type GetRuntimeManagementConfigInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // GetRuntimeManagementConfigOutput is what GetRuntimeManagementConfig gives.
 type GetRuntimeManagementConfigOutput struct {
-	FunctionArn       *string `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	RuntimeVersionArn *string `aws:"RuntimeVersionArn,min=26,max=2048" pattern:"^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"`
 	UpdateRuntimeOn   *string `aws:"UpdateRuntimeOn" enum:"Auto,Manual,FunctionUpdate"`
+	RuntimeVersionArn *string `aws:"RuntimeVersionArn,min=26,max=2048" pattern:"^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"`
+	FunctionArn       *string `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // InvokeInput is what Invoke takes.
 type InvokeInput struct {
-	ClientContext  *string `aws:"X-Amz-Client-Context,header"`
-	FunctionName   *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName   *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
 	InvocationType *string `aws:"X-Amz-Invocation-Type,header" enum:"Event,RequestResponse,DryRun"`
 	LogType        *string `aws:"X-Amz-Log-Type,header" enum:"None,Tail"`
+	ClientContext  *string `aws:"X-Amz-Client-Context,header"`
 	Payload        []byte  `aws:"Payload,payload"`
-	Qualifier      *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	Qualifier      *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 }
 
 // InvokeOutput is what Invoke gives.
 type InvokeOutput struct {
-	ExecutedVersion *string `aws:"X-Amz-Executed-Version,header,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	StatusCode      *int64  `aws:"StatusCode,status"`
 	FunctionError   *string `aws:"X-Amz-Function-Error,header"`
 	LogResult       *string `aws:"X-Amz-Log-Result,header"`
 	Payload         []byte  `aws:"Payload,payload"`
-	StatusCode      *int64  `aws:"StatusCode,status"`
+	ExecutedVersion *string `aws:"X-Amz-Executed-Version,header,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
 }
 
 // InvokeAsyncInput is what InvokeAsync takes.
 type InvokeAsyncInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
 	InvokeArgs   []byte  `aws:"InvokeArgs,payload,required"`
 }
 
@@ -429,25 +429,25 @@ type InvokeAsyncOutput struct {
 
 // InvokeWithResponseStreamInput is what InvokeWithResponseStream takes.
 type InvokeWithResponseStreamInput struct {
-	ClientContext  *string `aws:"X-Amz-Client-Context,header"`
-	FunctionName   *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName   *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
 	InvocationType *string `aws:"X-Amz-Invocation-Type,header" enum:"RequestResponse,DryRun"`
 	LogType        *string `aws:"X-Amz-Log-Type,header" enum:"None,Tail"`
+	ClientContext  *string `aws:"X-Amz-Client-Context,header"`
+	Qualifier      *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 	Payload        []byte  `aws:"Payload,payload"`
-	Qualifier      *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
 }
 
 // InvokeWithResponseStreamOutput is what InvokeWithResponseStream gives.
 type InvokeWithResponseStreamOutput struct {
-	EventStream               []*InvokeWithResponseStreamResponseEvent `aws:"EventStream,payload,events"`
-	ExecutedVersion           *string                                  `aws:"X-Amz-Executed-Version,header,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
-	ResponseStreamContentType *string                                  `aws:"Content-Type,header"`
 	StatusCode                *int64                                   `aws:"StatusCode,status"`
+	ExecutedVersion           *string                                  `aws:"X-Amz-Executed-Version,header,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	EventStream               []*InvokeWithResponseStreamResponseEvent `aws:"EventStream,payload,events"`
+	ResponseStreamContentType *string                                  `aws:"Content-Type,header"`
 }
 
 // ListAliasesInput is what ListAliases takes.
 type ListAliasesInput struct {
-	FunctionName    *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName    *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	FunctionVersion *string `aws:"FunctionVersion,query,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
 	Marker          *string `aws:"Marker,query"`
 	MaxItems        *int64  `aws:"MaxItems,query,min=1,max=10000"`
@@ -455,27 +455,27 @@ type ListAliasesInput struct {
 
 // ListAliasesOutput is what ListAliases gives.
 type ListAliasesOutput struct {
-	Aliases    []*AliasConfiguration `aws:"Aliases"`
 	NextMarker *string               `aws:"NextMarker"`
+	Aliases    []*AliasConfiguration `aws:"Aliases"`
 }
 
 // ListEventSourceMappingsInput is what ListEventSourceMappings takes.
 type ListEventSourceMappingsInput struct {
 	EventSourceArn *string `aws:"EventSourceArn,query" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
-	FunctionName   *string `aws:"FunctionName,query,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName   *string `aws:"FunctionName,query,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Marker         *string `aws:"Marker,query"`
 	MaxItems       *int64  `aws:"MaxItems,query,min=1,max=10000"`
 }
 
 // ListEventSourceMappingsOutput is what ListEventSourceMappings gives.
 type ListEventSourceMappingsOutput struct {
-	EventSourceMappings []*EventSourceMappingConfiguration `aws:"EventSourceMappings"`
 	NextMarker          *string                            `aws:"NextMarker"`
+	EventSourceMappings []*EventSourceMappingConfiguration `aws:"EventSourceMappings"`
 }
 
 // ListFunctionEventInvokeConfigsInput is what ListFunctionEventInvokeConfigs takes.
 type ListFunctionEventInvokeConfigsInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Marker       *string `aws:"Marker,query"`
 	MaxItems     *int64  `aws:"MaxItems,query,min=1,max=50"`
 }
@@ -488,7 +488,7 @@ type ListFunctionEventInvokeConfigsOutput struct {
 
 // ListFunctionUrlConfigsInput is what ListFunctionUrlConfigs takes.
 type ListFunctionUrlConfigsInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Marker       *string `aws:"Marker,query"`
 	MaxItems     *int64  `aws:"MaxItems,query,min=1,max=50"`
 }
@@ -501,63 +501,63 @@ type ListFunctionUrlConfigsOutput struct {
 
 // ListFunctionsInput is what ListFunctions takes.
 type ListFunctionsInput struct {
+	MasterRegion    *string `aws:"MasterRegion,query" pattern:"ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"`
 	FunctionVersion *string `aws:"FunctionVersion,query" enum:"ALL"`
 	Marker          *string `aws:"Marker,query"`
-	MasterRegion    *string `aws:"MasterRegion,query" pattern:"ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"`
 	MaxItems        *int64  `aws:"MaxItems,query,min=1,max=10000"`
 }
 
 // ListFunctionsOutput is what ListFunctions gives.
 type ListFunctionsOutput struct {
-	Functions  []*FunctionConfiguration `aws:"Functions"`
 	NextMarker *string                  `aws:"NextMarker"`
+	Functions  []*FunctionConfiguration `aws:"Functions"`
 }
 
 // ListLayerVersionsInput is what ListLayerVersions takes.
 type ListLayerVersionsInput struct {
-	CompatibleArchitecture *string `aws:"CompatibleArchitecture,query" enum:"x86_64,arm64"`
 	CompatibleRuntime      *string `aws:"CompatibleRuntime,query"`
 	LayerName              *string `aws:"LayerName,uri,required,min=1,max=140" pattern:"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"`
 	Marker                 *string `aws:"Marker,query"`
 	MaxItems               *int64  `aws:"MaxItems,query,min=1,max=50"`
+	CompatibleArchitecture *string `aws:"CompatibleArchitecture,query" enum:"x86_64,arm64"`
 }
 
 // ListLayerVersionsOutput is what ListLayerVersions gives.
 type ListLayerVersionsOutput struct {
-	LayerVersions []*LayerVersionsListItem `aws:"LayerVersions"`
 	NextMarker    *string                  `aws:"NextMarker"`
+	LayerVersions []*LayerVersionsListItem `aws:"LayerVersions"`
 }
 
 // ListLayersInput is what ListLayers takes.
 type ListLayersInput struct {
-	CompatibleArchitecture *string `aws:"CompatibleArchitecture,query" enum:"x86_64,arm64"`
 	CompatibleRuntime      *string `aws:"CompatibleRuntime,query"`
 	Marker                 *string `aws:"Marker,query"`
 	MaxItems               *int64  `aws:"MaxItems,query,min=1,max=50"`
+	CompatibleArchitecture *string `aws:"CompatibleArchitecture,query" enum:"x86_64,arm64"`
 }
 
 // ListLayersOutput is what ListLayers gives.
 type ListLayersOutput struct {
-	Layers     []*LayersListItem `aws:"Layers"`
 	NextMarker *string           `aws:"NextMarker"`
+	Layers     []*LayersListItem `aws:"Layers"`
 }
 
 // ListProvisionedConcurrencyConfigsInput is what ListProvisionedConcurrencyConfigs takes.
 type ListProvisionedConcurrencyConfigsInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Marker       *string `aws:"Marker,query"`
 	MaxItems     *int64  `aws:"MaxItems,query,min=1,max=50"`
 }
 
 // ListProvisionedConcurrencyConfigsOutput is what ListProvisionedConcurrencyConfigs gives.
 type ListProvisionedConcurrencyConfigsOutput struct {
-	NextMarker                    *string                                 `aws:"NextMarker"`
 	ProvisionedConcurrencyConfigs []*ProvisionedConcurrencyConfigListItem `aws:"ProvisionedConcurrencyConfigs"`
+	NextMarker                    *string                                 `aws:"NextMarker"`
 }
 
 // ListTagsInput is what ListTags takes.
 type ListTagsInput struct {
-	Resource *string `aws:"ARN,uri,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Resource *string `aws:"ARN,uri,required" pattern:"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"`
 }
 
 // ListTagsOutput is what ListTags gives.
@@ -567,7 +567,7 @@ type ListTagsOutput struct {
 
 // ListVersionsByFunctionInput is what ListVersionsByFunction takes.
 type ListVersionsByFunctionInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
 	Marker       *string `aws:"Marker,query"`
 	MaxItems     *int64  `aws:"MaxItems,query,min=1,max=10000"`
 }
@@ -580,32 +580,32 @@ type ListVersionsByFunctionOutput struct {
 
 // PublishLayerVersionInput is what PublishLayerVersion takes.
 type PublishLayerVersionInput struct {
-	CompatibleArchitectures []string                  `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
-	CompatibleRuntimes      []string                  `aws:"CompatibleRuntimes,max=15"`
-	Content                 *LayerVersionContentInput `aws:"Content,required"`
-	Description             *string                   `aws:"Description,min=0,max=256"`
 	LayerName               *string                   `aws:"LayerName,uri,required,min=1,max=140" pattern:"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"`
+	Description             *string                   `aws:"Description,min=0,max=256"`
+	Content                 *LayerVersionContentInput `aws:"Content,required"`
+	CompatibleRuntimes      []string                  `aws:"CompatibleRuntimes,max=15"`
 	LicenseInfo             *string                   `aws:"LicenseInfo,max=512"`
+	CompatibleArchitectures []string                  `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
 }
 
 // PublishLayerVersionOutput is what PublishLayerVersion gives.
 type PublishLayerVersionOutput struct {
-	CompatibleArchitectures []string                   `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
-	CompatibleRuntimes      []string                   `aws:"CompatibleRuntimes,max=15"`
 	Content                 *LayerVersionContentOutput `aws:"Content"`
-	CreatedDate             *string                    `aws:"CreatedDate"`
-	Description             *string                    `aws:"Description,min=0,max=256"`
 	LayerArn                *string                    `aws:"LayerArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"`
-	LayerVersionArn         *string                    `aws:"LayerVersionArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
-	LicenseInfo             *string                    `aws:"LicenseInfo,max=512"`
+	LayerVersionArn         *string                    `aws:"LayerVersionArn,min=1,max=2048" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
+	Description             *string                    `aws:"Description,min=0,max=256"`
+	CreatedDate             *string                    `aws:"CreatedDate"`
 	Version                 *int64                     `aws:"Version"`
+	CompatibleRuntimes      []string                   `aws:"CompatibleRuntimes,max=15"`
+	LicenseInfo             *string                    `aws:"LicenseInfo,max=512"`
+	CompatibleArchitectures []string                   `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
 }
 
 // PublishVersionInput is what PublishVersion takes.
 type PublishVersionInput struct {
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	CodeSha256   *string `aws:"CodeSha256"`
 	Description  *string `aws:"Description,min=0,max=256"`
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	RevisionId   *string `aws:"RevisionId"`
 }
 
@@ -615,18 +615,18 @@ type PublishVersionOutput = FunctionConfiguration
 // PutFunctionCodeSigningConfigInput is what PutFunctionCodeSigningConfig takes.
 type PutFunctionCodeSigningConfigInput struct {
 	CodeSigningConfigArn *string `aws:"CodeSigningConfigArn,required,max=200" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"`
-	FunctionName         *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName         *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // PutFunctionCodeSigningConfigOutput is what PutFunctionCodeSigningConfig gives.
 type PutFunctionCodeSigningConfigOutput struct {
 	CodeSigningConfigArn *string `aws:"CodeSigningConfigArn,required,max=200" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"`
-	FunctionName         *string `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName         *string `aws:"FunctionName,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 }
 
 // PutFunctionConcurrencyInput is what PutFunctionConcurrency takes.
 type PutFunctionConcurrencyInput struct {
-	FunctionName                 *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName                 *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	ReservedConcurrentExecutions *int64  `aws:"ReservedConcurrentExecutions,required,min=0"`
 }
 
@@ -635,11 +635,11 @@ type PutFunctionConcurrencyOutput = Concurrency
 
 // PutFunctionEventInvokeConfigInput is what PutFunctionEventInvokeConfig takes.
 type PutFunctionEventInvokeConfigInput struct {
-	DestinationConfig        *DestinationConfig `aws:"DestinationConfig"`
-	FunctionName             *string            `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	MaximumEventAgeInSeconds *int64             `aws:"MaximumEventAgeInSeconds,min=60,max=21600"`
+	FunctionName             *string            `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier                *string            `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 	MaximumRetryAttempts     *int64             `aws:"MaximumRetryAttempts,min=0,max=2"`
-	Qualifier                *string            `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	MaximumEventAgeInSeconds *int64             `aws:"MaximumEventAgeInSeconds,min=60,max=21600"`
+	DestinationConfig        *DestinationConfig `aws:"DestinationConfig"`
 }
 
 // PutFunctionEventInvokeConfigOutput is what PutFunctionEventInvokeConfig gives.
@@ -647,53 +647,53 @@ type PutFunctionEventInvokeConfigOutput = FunctionEventInvokeConfig
 
 // PutFunctionRecursionConfigInput is what PutFunctionRecursionConfig takes.
 type PutFunctionRecursionConfigInput struct {
-	FunctionName  *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	RecursiveLoop *string `aws:"RecursiveLoop,required" enum:"Allow,Terminate"`
+	FunctionName  *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	RecursiveLoop *string `aws:"RecursiveLoop,required" enum:"Terminate,Allow"`
 }
 
 // PutFunctionRecursionConfigOutput is what PutFunctionRecursionConfig gives.
 type PutFunctionRecursionConfigOutput struct {
-	RecursiveLoop *string `aws:"RecursiveLoop" enum:"Allow,Terminate"`
+	RecursiveLoop *string `aws:"RecursiveLoop" enum:"Terminate,Allow"`
 }
 
 // PutProvisionedConcurrencyConfigInput is what PutProvisionedConcurrencyConfig takes.
 type PutProvisionedConcurrencyConfigInput struct {
-	FunctionName                    *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	FunctionName                    *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier                       *string `aws:"Qualifier,query,required,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 	ProvisionedConcurrentExecutions *int64  `aws:"ProvisionedConcurrentExecutions,required,min=1"`
-	Qualifier                       *string `aws:"Qualifier,query,required,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
 }
 
 // PutProvisionedConcurrencyConfigOutput is what PutProvisionedConcurrencyConfig gives.
 type PutProvisionedConcurrencyConfigOutput struct {
-	AllocatedProvisionedConcurrentExecutions *int64  `aws:"AllocatedProvisionedConcurrentExecutions,min=0"`
-	AvailableProvisionedConcurrentExecutions *int64  `aws:"AvailableProvisionedConcurrentExecutions,min=0"`
-	LastModified                             *string `aws:"LastModified"`
 	RequestedProvisionedConcurrentExecutions *int64  `aws:"RequestedProvisionedConcurrentExecutions,min=1"`
+	AvailableProvisionedConcurrentExecutions *int64  `aws:"AvailableProvisionedConcurrentExecutions,min=0"`
+	AllocatedProvisionedConcurrentExecutions *int64  `aws:"AllocatedProvisionedConcurrentExecutions,min=0"`
 	Status                                   *string `aws:"Status" enum:"IN_PROGRESS,READY,FAILED"`
 	StatusReason                             *string `aws:"StatusReason"`
+	LastModified                             *string `aws:"LastModified"`
 }
 
 // PutRuntimeManagementConfigInput is what PutRuntimeManagementConfig takes.
 type PutRuntimeManagementConfigInput struct {
-	FunctionName      *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier         *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
-	RuntimeVersionArn *string `aws:"RuntimeVersionArn,min=26,max=2048" pattern:"^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"`
+	FunctionName      *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier         *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 	UpdateRuntimeOn   *string `aws:"UpdateRuntimeOn,required" enum:"Auto,Manual,FunctionUpdate"`
+	RuntimeVersionArn *string `aws:"RuntimeVersionArn,min=26,max=2048" pattern:"^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"`
 }
 
 // PutRuntimeManagementConfigOutput is what PutRuntimeManagementConfig gives.
 type PutRuntimeManagementConfigOutput struct {
+	UpdateRuntimeOn   *string `aws:"UpdateRuntimeOn,required" enum:"Auto,Manual,FunctionUpdate"`
 	FunctionArn       *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	RuntimeVersionArn *string `aws:"RuntimeVersionArn,min=26,max=2048" pattern:"^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"`
-	UpdateRuntimeOn   *string `aws:"UpdateRuntimeOn,required" enum:"Auto,Manual,FunctionUpdate"`
 }
 
 // RemoveLayerVersionPermissionInput is what RemoveLayerVersionPermission takes.
 type RemoveLayerVersionPermissionInput struct {
 	LayerName     *string `aws:"LayerName,uri,required,min=1,max=140" pattern:"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"`
-	RevisionId    *string `aws:"RevisionId,query"`
-	StatementId   *string `aws:"StatementId,uri,required,min=1,max=100" pattern:"([a-zA-Z0-9-_]+)"`
 	VersionNumber *int64  `aws:"VersionNumber,uri,required"`
+	StatementId   *string `aws:"StatementId,uri,required,min=1,max=100" pattern:"([a-zA-Z0-9-_]+)"`
+	RevisionId    *string `aws:"RevisionId,query"`
 }
 
 // RemoveLayerVersionPermissionOutput is what RemoveLayerVersionPermission gives.
@@ -701,10 +701,10 @@ type RemoveLayerVersionPermissionOutput struct{}
 
 // RemovePermissionInput is what RemovePermission takes.
 type RemovePermissionInput struct {
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
-	RevisionId   *string `aws:"RevisionId,query"`
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	StatementId  *string `aws:"StatementId,uri,required,min=1,max=100" pattern:"([a-zA-Z0-9-_.]+)"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
+	RevisionId   *string `aws:"RevisionId,query"`
 }
 
 // RemovePermissionOutput is what RemovePermission gives.
@@ -712,7 +712,7 @@ type RemovePermissionOutput struct{}
 
 // TagResourceInput is what TagResource takes.
 type TagResourceInput struct {
-	Resource *string           `aws:"ARN,uri,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Resource *string           `aws:"ARN,uri,required" pattern:"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"`
 	Tags     map[string]string `aws:"Tags,required"`
 }
 
@@ -721,7 +721,7 @@ type TagResourceOutput struct{}
 
 // UntagResourceInput is what UntagResource takes.
 type UntagResourceInput struct {
-	Resource *string  `aws:"ARN,uri,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Resource *string  `aws:"ARN,uri,required" pattern:"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|layer:([a-zA-Z0-9-_]+)|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"`
 	TagKeys  []string `aws:"tagKeys,query,required"`
 }
 
@@ -730,12 +730,12 @@ type UntagResourceOutput struct{}
 
 // UpdateAliasInput is what UpdateAlias takes.
 type UpdateAliasInput struct {
-	Description     *string                    `aws:"Description,min=0,max=256"`
-	FunctionName    *string                    `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionVersion *string                    `aws:"FunctionVersion,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	FunctionName    *string                    `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Name            *string                    `aws:"Name,uri,required,min=1,max=128" pattern:"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"`
-	RevisionId      *string                    `aws:"RevisionId"`
+	FunctionVersion *string                    `aws:"FunctionVersion,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	Description     *string                    `aws:"Description,min=0,max=256"`
 	RoutingConfig   *AliasRoutingConfiguration `aws:"RoutingConfig"`
+	RevisionId      *string                    `aws:"RevisionId"`
 }
 
 // UpdateAliasOutput is what UpdateAlias gives.
@@ -743,25 +743,25 @@ type UpdateAliasOutput = AliasConfiguration
 
 // UpdateEventSourceMappingInput is what UpdateEventSourceMapping takes.
 type UpdateEventSourceMappingInput struct {
-	BatchSize                      *int64                           `aws:"BatchSize,min=1,max=10000"`
-	BisectBatchOnFunctionError     *bool                            `aws:"BisectBatchOnFunctionError"`
-	DestinationConfig              *DestinationConfig               `aws:"DestinationConfig"`
-	DocumentDBEventSourceConfig    *DocumentDBEventSourceConfig     `aws:"DocumentDBEventSourceConfig"`
+	UUID                           *string                          `aws:"UUID,uri,required"`
+	FunctionName                   *string                          `aws:"FunctionName,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Enabled                        *bool                            `aws:"Enabled"`
+	BatchSize                      *int64                           `aws:"BatchSize,min=1,max=10000"`
 	FilterCriteria                 *FilterCriteria                  `aws:"FilterCriteria"`
-	FunctionName                   *string                          `aws:"FunctionName,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionResponseTypes          []string                         `aws:"FunctionResponseTypes,min=0,max=1" elemenum:"ReportBatchItemFailures"`
-	KMSKeyArn                      *string                          `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
 	MaximumBatchingWindowInSeconds *int64                           `aws:"MaximumBatchingWindowInSeconds,min=0,max=300"`
+	DestinationConfig              *DestinationConfig               `aws:"DestinationConfig"`
 	MaximumRecordAgeInSeconds      *int64                           `aws:"MaximumRecordAgeInSeconds,min=-1,max=604800"`
+	BisectBatchOnFunctionError     *bool                            `aws:"BisectBatchOnFunctionError"`
 	MaximumRetryAttempts           *int64                           `aws:"MaximumRetryAttempts,min=-1,max=10000"`
-	MetricsConfig                  *EventSourceMappingMetricsConfig `aws:"MetricsConfig"`
 	ParallelizationFactor          *int64                           `aws:"ParallelizationFactor,min=1,max=10"`
-	ProvisionedPollerConfig        *ProvisionedPollerConfig         `aws:"ProvisionedPollerConfig"`
-	ScalingConfig                  *ScalingConfig                   `aws:"ScalingConfig"`
 	SourceAccessConfigurations     []*SourceAccessConfiguration     `aws:"SourceAccessConfigurations,min=0,max=22"`
 	TumblingWindowInSeconds        *int64                           `aws:"TumblingWindowInSeconds,min=0,max=900"`
-	UUID                           *string                          `aws:"UUID,uri,required"`
+	FunctionResponseTypes          []string                         `aws:"FunctionResponseTypes,min=0,max=1" elemenum:"ReportBatchItemFailures"`
+	ScalingConfig                  *ScalingConfig                   `aws:"ScalingConfig"`
+	DocumentDBEventSourceConfig    *DocumentDBEventSourceConfig     `aws:"DocumentDBEventSourceConfig"`
+	KMSKeyArn                      *string                          `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
+	MetricsConfig                  *EventSourceMappingMetricsConfig `aws:"MetricsConfig"`
+	ProvisionedPollerConfig        *ProvisionedPollerConfig         `aws:"ProvisionedPollerConfig"`
 }
 
 // UpdateEventSourceMappingOutput is what UpdateEventSourceMapping gives.
@@ -769,18 +769,18 @@ type UpdateEventSourceMappingOutput = EventSourceMappingConfiguration
 
 // UpdateFunctionCodeInput is what UpdateFunctionCode takes.
 type UpdateFunctionCodeInput struct {
-	Architectures   []string `aws:"Architectures,min=1,max=1" elemenum:"x86_64,arm64"`
-	DryRun          *bool    `aws:"DryRun"`
-	FunctionName    *string  `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	ImageUri        *string  `aws:"ImageUri"`
-	Publish         *bool    `aws:"Publish"`
-	PublishTo       *string  `aws:"PublishTo"`
-	RevisionId      *string  `aws:"RevisionId"`
+	FunctionName    *string  `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	ZipFile         []byte   `aws:"ZipFile"`
 	S3Bucket        *string  `aws:"S3Bucket,min=3,max=63" pattern:"^[0-9A-Za-z\\.\\-_]*(?<!\\.)$"`
 	S3Key           *string  `aws:"S3Key,min=1,max=1024"`
 	S3ObjectVersion *string  `aws:"S3ObjectVersion,min=1,max=1024"`
+	ImageUri        *string  `aws:"ImageUri"`
+	Publish         *bool    `aws:"Publish"`
+	DryRun          *bool    `aws:"DryRun"`
+	RevisionId      *string  `aws:"RevisionId"`
+	Architectures   []string `aws:"Architectures,min=1,max=1" elemenum:"x86_64,arm64"`
+	PublishTo       *string  `aws:"PublishTo"`
 	SourceKMSKeyArn *string  `aws:"SourceKMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
-	ZipFile         []byte   `aws:"ZipFile"`
 }
 
 // UpdateFunctionCodeOutput is what UpdateFunctionCode gives.
@@ -788,27 +788,27 @@ type UpdateFunctionCodeOutput = FunctionConfiguration
 
 // UpdateFunctionConfigurationInput is what UpdateFunctionConfiguration takes.
 type UpdateFunctionConfigurationInput struct {
-	CapacityProviderConfig *UnsupportedConfig  `aws:"CapacityProviderConfig"`
-	DeadLetterConfig       *DeadLetterConfig   `aws:"DeadLetterConfig"`
-	Description            *string             `aws:"Description,min=0,max=256"`
-	DurableConfig          *UnsupportedConfig  `aws:"DurableConfig"`
-	Environment            *Environment        `aws:"Environment"`
-	EphemeralStorage       *EphemeralStorage   `aws:"EphemeralStorage"`
-	FileSystemConfigs      []*FileSystemConfig `aws:"FileSystemConfigs,max=1"`
-	FunctionName           *string             `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Handler                *string             `aws:"Handler,max=128" pattern:"[^\\s]+"`
-	ImageConfig            *ImageConfig        `aws:"ImageConfig"`
-	KMSKeyArn              *string             `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
-	Layers                 []string            `aws:"Layers" elem:"min=1,max=140" elempattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
-	LoggingConfig          *LoggingConfig      `aws:"LoggingConfig"`
-	MemorySize             *int64              `aws:"MemorySize,min=128,max=10240"`
-	RevisionId             *string             `aws:"RevisionId"`
+	FunctionName           *string             `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	Role                   *string             `aws:"Role" pattern:"arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"`
-	Runtime                *string             `aws:"Runtime"`
-	SnapStart              *SnapStart          `aws:"SnapStart"`
+	Handler                *string             `aws:"Handler,max=128" pattern:"[^\\s]+"`
+	Description            *string             `aws:"Description,min=0,max=256"`
 	Timeout                *int64              `aws:"Timeout,min=1"`
-	TracingConfig          *TracingConfig      `aws:"TracingConfig"`
+	MemorySize             *int64              `aws:"MemorySize,min=128,max=32768"`
 	VpcConfig              *VpcConfig          `aws:"VpcConfig"`
+	Environment            *Environment        `aws:"Environment"`
+	Runtime                *string             `aws:"Runtime"`
+	DeadLetterConfig       *DeadLetterConfig   `aws:"DeadLetterConfig"`
+	KMSKeyArn              *string             `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
+	TracingConfig          *TracingConfig      `aws:"TracingConfig"`
+	RevisionId             *string             `aws:"RevisionId"`
+	Layers                 []string            `aws:"Layers" elem:"min=1,max=2048" elempattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
+	FileSystemConfigs      []*FileSystemConfig `aws:"FileSystemConfigs,max=1"`
+	ImageConfig            *ImageConfig        `aws:"ImageConfig"`
+	EphemeralStorage       *EphemeralStorage   `aws:"EphemeralStorage"`
+	SnapStart              *SnapStart          `aws:"SnapStart"`
+	LoggingConfig          *LoggingConfig      `aws:"LoggingConfig"`
+	CapacityProviderConfig *UnsupportedConfig  `aws:"CapacityProviderConfig"`
+	DurableConfig          *UnsupportedConfig  `aws:"DurableConfig"`
 }
 
 // UpdateFunctionConfigurationOutput is what UpdateFunctionConfiguration gives.
@@ -816,11 +816,11 @@ type UpdateFunctionConfigurationOutput = FunctionConfiguration
 
 // UpdateFunctionEventInvokeConfigInput is what UpdateFunctionEventInvokeConfig takes.
 type UpdateFunctionEventInvokeConfigInput struct {
-	DestinationConfig        *DestinationConfig `aws:"DestinationConfig"`
-	FunctionName             *string            `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	MaximumEventAgeInSeconds *int64             `aws:"MaximumEventAgeInSeconds,min=60,max=21600"`
+	FunctionName             *string            `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier                *string            `aws:"Qualifier,query,min=1,max=128" pattern:"\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"`
 	MaximumRetryAttempts     *int64             `aws:"MaximumRetryAttempts,min=0,max=2"`
-	Qualifier                *string            `aws:"Qualifier,query,min=1,max=128" pattern:"(|[a-zA-Z0-9$_-]+)"`
+	MaximumEventAgeInSeconds *int64             `aws:"MaximumEventAgeInSeconds,min=60,max=21600"`
+	DestinationConfig        *DestinationConfig `aws:"DestinationConfig"`
 }
 
 // UpdateFunctionEventInvokeConfigOutput is what UpdateFunctionEventInvokeConfig gives.
@@ -828,47 +828,47 @@ type UpdateFunctionEventInvokeConfigOutput = FunctionEventInvokeConfig
 
 // UpdateFunctionUrlConfigInput is what UpdateFunctionUrlConfig takes.
 type UpdateFunctionUrlConfigInput struct {
+	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"((?!^\\d+$)^[0-9a-zA-Z-_]+$)"`
 	AuthType     *string `aws:"AuthType" enum:"NONE,AWS_IAM"`
 	Cors         *Cors   `aws:"Cors"`
-	FunctionName *string `aws:"FunctionName,uri,required,min=1,max=140" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	InvokeMode   *string `aws:"InvokeMode" enum:"BUFFERED,RESPONSE_STREAM"`
-	Qualifier    *string `aws:"Qualifier,query,min=1,max=128" pattern:"(^\\$LATEST$)|((?!^[0-9]+$)([a-zA-Z0-9-_]+))"`
+	InvokeMode   *string `aws:"InvokeMode" enum:"RESPONSE_STREAM,BUFFERED"`
 }
 
 // UpdateFunctionUrlConfigOutput is what UpdateFunctionUrlConfig gives.
 type UpdateFunctionUrlConfigOutput struct {
+	FunctionUrl      *string `aws:"FunctionUrl,required,min=40,max=100"`
+	FunctionArn      *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	AuthType         *string `aws:"AuthType,required" enum:"NONE,AWS_IAM"`
 	Cors             *Cors   `aws:"Cors"`
 	CreationTime     *string `aws:"CreationTime,required"`
-	FunctionArn      *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionUrl      *string `aws:"FunctionUrl,required,min=40,max=100"`
-	InvokeMode       *string `aws:"InvokeMode" enum:"BUFFERED,RESPONSE_STREAM"`
 	LastModifiedTime *string `aws:"LastModifiedTime,required"`
+	InvokeMode       *string `aws:"InvokeMode" enum:"RESPONSE_STREAM,BUFFERED"`
 }
 
 // AccountLimit is a structure of AWS's model.
 type AccountLimit struct {
+	TotalCodeSize                  *int64 `aws:"TotalCodeSize"`
 	CodeSizeUnzipped               *int64 `aws:"CodeSizeUnzipped"`
 	CodeSizeZipped                 *int64 `aws:"CodeSizeZipped"`
 	ConcurrentExecutions           *int64 `aws:"ConcurrentExecutions"`
-	TotalCodeSize                  *int64 `aws:"TotalCodeSize"`
 	UnreservedConcurrentExecutions *int64 `aws:"UnreservedConcurrentExecutions,min=0"`
 }
 
 // AccountUsage is a structure of AWS's model.
 type AccountUsage struct {
-	FunctionCount *int64 `aws:"FunctionCount"`
 	TotalCodeSize *int64 `aws:"TotalCodeSize"`
+	FunctionCount *int64 `aws:"FunctionCount"`
 }
 
 // AliasConfiguration is a structure of AWS's model.
 type AliasConfiguration struct {
 	AliasArn        *string                    `aws:"AliasArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Description     *string                    `aws:"Description,min=0,max=256"`
-	FunctionVersion *string                    `aws:"FunctionVersion,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
 	Name            *string                    `aws:"Name,min=1,max=128" pattern:"(?!^[0-9]+$)([a-zA-Z0-9-_]+)"`
-	RevisionId      *string                    `aws:"RevisionId"`
+	FunctionVersion *string                    `aws:"FunctionVersion,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	Description     *string                    `aws:"Description,min=0,max=256"`
 	RoutingConfig   *AliasRoutingConfiguration `aws:"RoutingConfig"`
+	RevisionId      *string                    `aws:"RevisionId"`
 }
 
 // AliasRoutingConfiguration is a structure of AWS's model.
@@ -903,14 +903,14 @@ type DeadLetterConfig struct {
 
 // DestinationConfig is a structure of AWS's model.
 type DestinationConfig struct {
-	OnFailure *OnFailure `aws:"OnFailure"`
 	OnSuccess *OnSuccess `aws:"OnSuccess"`
+	OnFailure *OnFailure `aws:"OnFailure"`
 }
 
 // DocumentDBEventSourceConfig is a structure of AWS's model.
 type DocumentDBEventSourceConfig struct {
-	CollectionName *string `aws:"CollectionName,min=1,max=57" pattern:"(^(?!(system\\x2e)))(^[_a-zA-Z0-9])([^$]*)"`
 	DatabaseName   *string `aws:"DatabaseName,min=1,max=63" pattern:"[^ /\\.$\\x22]*"`
+	CollectionName *string `aws:"CollectionName,min=1,max=57" pattern:"(^(?!(system\\x2e)))(^[_a-zA-Z0-9])([^$]*)"`
 	FullDocument   *string `aws:"FullDocument" enum:"UpdateLookup,Default"`
 }
 
@@ -927,8 +927,8 @@ type EnvironmentError struct {
 
 // EnvironmentResponse is a structure of AWS's model.
 type EnvironmentResponse struct {
-	Error     *EnvironmentError `aws:"Error"`
 	Variables map[string]string `aws:"Variables" keypattern:"[a-zA-Z]([a-zA-Z0-9_])+"`
+	Error     *EnvironmentError `aws:"Error"`
 }
 
 // EphemeralStorage is a structure of AWS's model.
@@ -938,37 +938,37 @@ type EphemeralStorage struct {
 
 // EventSourceMappingConfiguration is a structure of AWS's model.
 type EventSourceMappingConfiguration struct {
-	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `aws:"AmazonManagedKafkaEventSourceConfig"`
-	BatchSize                           *int64                               `aws:"BatchSize,min=1,max=10000"`
-	BisectBatchOnFunctionError          *bool                                `aws:"BisectBatchOnFunctionError"`
-	DestinationConfig                   *DestinationConfig                   `aws:"DestinationConfig"`
-	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `aws:"DocumentDBEventSourceConfig"`
-	EventSourceArn                      *string                              `aws:"EventSourceArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
-	EventSourceMappingArn               *string                              `aws:"EventSourceMappingArn"`
-	FilterCriteria                      *FilterCriteria                      `aws:"FilterCriteria"`
-	FunctionArn                         *string                              `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionResponseTypes               []string                             `aws:"FunctionResponseTypes,min=0,max=1" elemenum:"ReportBatchItemFailures"`
-	KMSKeyArn                           *string                              `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
-	LastModified                        *time.Time                           `aws:"LastModified"`
-	LastProcessingResult                *string                              `aws:"LastProcessingResult"`
-	MaximumBatchingWindowInSeconds      *int64                               `aws:"MaximumBatchingWindowInSeconds,min=0,max=300"`
-	MaximumRecordAgeInSeconds           *int64                               `aws:"MaximumRecordAgeInSeconds,min=-1,max=604800"`
-	MaximumRetryAttempts                *int64                               `aws:"MaximumRetryAttempts,min=-1,max=10000"`
-	MetricsConfig                       *EventSourceMappingMetricsConfig     `aws:"MetricsConfig"`
-	ParallelizationFactor               *int64                               `aws:"ParallelizationFactor,min=1,max=10"`
-	ProvisionedPollerConfig             *ProvisionedPollerConfig             `aws:"ProvisionedPollerConfig"`
-	Queues                              []string                             `aws:"Queues,min=1,max=1" elem:"min=1,max=1000" elempattern:"[\\s\\S]*"`
-	ScalingConfig                       *ScalingConfig                       `aws:"ScalingConfig"`
-	SelfManagedEventSource              *SelfManagedEventSource              `aws:"SelfManagedEventSource"`
-	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `aws:"SelfManagedKafkaEventSourceConfig"`
-	SourceAccessConfigurations          []*SourceAccessConfiguration         `aws:"SourceAccessConfigurations,min=0,max=22"`
+	UUID                                *string                              `aws:"UUID"`
 	StartingPosition                    *string                              `aws:"StartingPosition" enum:"TRIM_HORIZON,LATEST,AT_TIMESTAMP"`
 	StartingPositionTimestamp           *time.Time                           `aws:"StartingPositionTimestamp"`
+	BatchSize                           *int64                               `aws:"BatchSize,min=1,max=10000"`
+	MaximumBatchingWindowInSeconds      *int64                               `aws:"MaximumBatchingWindowInSeconds,min=0,max=300"`
+	ParallelizationFactor               *int64                               `aws:"ParallelizationFactor,min=1,max=10"`
+	EventSourceArn                      *string                              `aws:"EventSourceArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	FilterCriteria                      *FilterCriteria                      `aws:"FilterCriteria"`
+	FunctionArn                         *string                              `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	LastModified                        *time.Time                           `aws:"LastModified"`
+	LastProcessingResult                *string                              `aws:"LastProcessingResult"`
 	State                               *string                              `aws:"State"`
 	StateTransitionReason               *string                              `aws:"StateTransitionReason"`
+	DestinationConfig                   *DestinationConfig                   `aws:"DestinationConfig"`
 	Topics                              []string                             `aws:"Topics,min=1,max=1" elem:"min=1,max=249" elempattern:"^[^.]([a-zA-Z0-9\\-_.]+)"`
+	Queues                              []string                             `aws:"Queues,min=1,max=1" elem:"min=1,max=1000" elempattern:"[\\s\\S]*"`
+	SourceAccessConfigurations          []*SourceAccessConfiguration         `aws:"SourceAccessConfigurations,min=0,max=22"`
+	SelfManagedEventSource              *SelfManagedEventSource              `aws:"SelfManagedEventSource"`
+	MaximumRecordAgeInSeconds           *int64                               `aws:"MaximumRecordAgeInSeconds,min=-1,max=604800"`
+	BisectBatchOnFunctionError          *bool                                `aws:"BisectBatchOnFunctionError"`
+	MaximumRetryAttempts                *int64                               `aws:"MaximumRetryAttempts,min=-1,max=10000"`
 	TumblingWindowInSeconds             *int64                               `aws:"TumblingWindowInSeconds,min=0,max=900"`
-	UUID                                *string                              `aws:"UUID"`
+	FunctionResponseTypes               []string                             `aws:"FunctionResponseTypes,min=0,max=1" elemenum:"ReportBatchItemFailures"`
+	AmazonManagedKafkaEventSourceConfig *AmazonManagedKafkaEventSourceConfig `aws:"AmazonManagedKafkaEventSourceConfig"`
+	SelfManagedKafkaEventSourceConfig   *SelfManagedKafkaEventSourceConfig   `aws:"SelfManagedKafkaEventSourceConfig"`
+	ScalingConfig                       *ScalingConfig                       `aws:"ScalingConfig"`
+	DocumentDBEventSourceConfig         *DocumentDBEventSourceConfig         `aws:"DocumentDBEventSourceConfig"`
+	EventSourceMappingArn               *string                              `aws:"EventSourceMappingArn"`
+	KMSKeyArn                           *string                              `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
+	MetricsConfig                       *EventSourceMappingMetricsConfig     `aws:"MetricsConfig"`
+	ProvisionedPollerConfig             *ProvisionedPollerConfig             `aws:"ProvisionedPollerConfig"`
 }
 
 // EventSourceMappingMetricsConfig is a structure of AWS's model.
@@ -994,99 +994,99 @@ type FilterCriteria struct {
 
 // FunctionCode is a structure of AWS's model.
 type FunctionCode struct {
-	ImageUri        *string `aws:"ImageUri"`
+	ZipFile         []byte  `aws:"ZipFile"`
 	S3Bucket        *string `aws:"S3Bucket,min=3,max=63" pattern:"^[0-9A-Za-z\\.\\-_]*(?<!\\.)$"`
 	S3Key           *string `aws:"S3Key,min=1,max=1024"`
 	S3ObjectVersion *string `aws:"S3ObjectVersion,min=1,max=1024"`
+	ImageUri        *string `aws:"ImageUri"`
 	SourceKMSKeyArn *string `aws:"SourceKMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
-	ZipFile         []byte  `aws:"ZipFile"`
 }
 
 // FunctionCodeLocation is a structure of AWS's model.
 type FunctionCodeLocation struct {
-	ImageUri         *string `aws:"ImageUri"`
-	Location         *string `aws:"Location"`
 	RepositoryType   *string `aws:"RepositoryType"`
+	Location         *string `aws:"Location"`
+	ImageUri         *string `aws:"ImageUri"`
 	ResolvedImageUri *string `aws:"ResolvedImageUri"`
 }
 
 // FunctionConfiguration is a structure of AWS's model.
 type FunctionConfiguration struct {
-	Architectures              []string               `aws:"Architectures,min=1,max=1" elemenum:"x86_64,arm64"`
-	CodeSha256                 *string                `aws:"CodeSha256"`
-	CodeSize                   *int64                 `aws:"CodeSize"`
-	DeadLetterConfig           *DeadLetterConfig      `aws:"DeadLetterConfig"`
-	Description                *string                `aws:"Description,min=0,max=256"`
-	Environment                *EnvironmentResponse   `aws:"Environment"`
-	EphemeralStorage           *EphemeralStorage      `aws:"EphemeralStorage"`
-	FileSystemConfigs          []*FileSystemConfig    `aws:"FileSystemConfigs,max=1"`
+	FunctionName               *string                `aws:"FunctionName,min=1,max=256" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"`
 	FunctionArn                *string                `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	FunctionName               *string                `aws:"FunctionName,min=1,max=170" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	Handler                    *string                `aws:"Handler,max=128" pattern:"[^\\s]+"`
-	ImageConfigResponse        *ImageConfigResponse   `aws:"ImageConfigResponse"`
-	KMSKeyArn                  *string                `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
-	LastModified               *string                `aws:"LastModified"`
-	LastUpdateStatus           *string                `aws:"LastUpdateStatus" enum:"Successful,Failed,InProgress"`
-	LastUpdateStatusReason     *string                `aws:"LastUpdateStatusReason"`
-	LastUpdateStatusReasonCode *string                `aws:"LastUpdateStatusReasonCode" enum:"EniLimitExceeded,InsufficientRolePermissions,InvalidConfiguration,InternalError,SubnetOutOfIPAddresses,InvalidSubnet,InvalidSecurityGroup,ImageDeleted,ImageAccessDenied,InvalidImage,KMSKeyAccessDenied,KMSKeyNotFound,InvalidStateKMSKey,DisabledKMSKey,EFSIOError,EFSMountConnectivityError,EFSMountFailure,EFSMountTimeout,InvalidRuntime,InvalidZipFileException,FunctionError"`
-	Layers                     []*Layer               `aws:"Layers"`
-	LoggingConfig              *LoggingConfig         `aws:"LoggingConfig"`
-	MasterArn                  *string                `aws:"MasterArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	MemorySize                 *int64                 `aws:"MemorySize,min=128,max=10240"`
-	PackageType                *string                `aws:"PackageType" enum:"Zip,Image"`
-	RevisionId                 *string                `aws:"RevisionId"`
-	Role                       *string                `aws:"Role" pattern:"arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"`
 	Runtime                    *string                `aws:"Runtime"`
-	RuntimeVersionConfig       *RuntimeVersionConfig  `aws:"RuntimeVersionConfig"`
-	SigningJobArn              *string                `aws:"SigningJobArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
-	SigningProfileVersionArn   *string                `aws:"SigningProfileVersionArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
-	SnapStart                  *SnapStartResponse     `aws:"SnapStart"`
+	Role                       *string                `aws:"Role" pattern:"arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"`
+	Handler                    *string                `aws:"Handler,max=128" pattern:"[^\\s]+"`
+	CodeSize                   *int64                 `aws:"CodeSize"`
+	Description                *string                `aws:"Description,min=0,max=256"`
+	Timeout                    *int64                 `aws:"Timeout,min=1"`
+	MemorySize                 *int64                 `aws:"MemorySize,min=128,max=32768"`
+	LastModified               *string                `aws:"LastModified"`
+	CodeSha256                 *string                `aws:"CodeSha256"`
+	Version                    *string                `aws:"Version,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
+	VpcConfig                  *VpcConfigResponse     `aws:"VpcConfig"`
+	DeadLetterConfig           *DeadLetterConfig      `aws:"DeadLetterConfig"`
+	Environment                *EnvironmentResponse   `aws:"Environment"`
+	KMSKeyArn                  *string                `aws:"KMSKeyArn" pattern:"(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"`
+	TracingConfig              *TracingConfigResponse `aws:"TracingConfig"`
+	MasterArn                  *string                `aws:"MasterArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	RevisionId                 *string                `aws:"RevisionId"`
+	Layers                     []*Layer               `aws:"Layers"`
 	State                      *string                `aws:"State" enum:"Pending,Active,Inactive,Failed"`
 	StateReason                *string                `aws:"StateReason"`
 	StateReasonCode            *string                `aws:"StateReasonCode" enum:"Idle,Creating,Restoring,EniLimitExceeded,InsufficientRolePermissions,InvalidConfiguration,InternalError,SubnetOutOfIPAddresses,InvalidSubnet,InvalidSecurityGroup,ImageDeleted,ImageAccessDenied,InvalidImage,KMSKeyAccessDenied,KMSKeyNotFound,InvalidStateKMSKey,DisabledKMSKey,EFSIOError,EFSMountConnectivityError,EFSMountFailure,EFSMountTimeout,InvalidRuntime,InvalidZipFileException,FunctionError"`
-	Timeout                    *int64                 `aws:"Timeout,min=1"`
-	TracingConfig              *TracingConfigResponse `aws:"TracingConfig"`
-	Version                    *string                `aws:"Version,min=1,max=1024" pattern:"(\\$LATEST|[0-9]+)"`
-	VpcConfig                  *VpcConfigResponse     `aws:"VpcConfig"`
+	LastUpdateStatus           *string                `aws:"LastUpdateStatus" enum:"Successful,Failed,InProgress"`
+	LastUpdateStatusReason     *string                `aws:"LastUpdateStatusReason"`
+	LastUpdateStatusReasonCode *string                `aws:"LastUpdateStatusReasonCode" enum:"EniLimitExceeded,InsufficientRolePermissions,InvalidConfiguration,InternalError,SubnetOutOfIPAddresses,InvalidSubnet,InvalidSecurityGroup,ImageDeleted,ImageAccessDenied,InvalidImage,KMSKeyAccessDenied,KMSKeyNotFound,InvalidStateKMSKey,DisabledKMSKey,EFSIOError,EFSMountConnectivityError,EFSMountFailure,EFSMountTimeout,InvalidRuntime,InvalidZipFileException,FunctionError"`
+	FileSystemConfigs          []*FileSystemConfig    `aws:"FileSystemConfigs,max=1"`
+	PackageType                *string                `aws:"PackageType" enum:"Zip,Image"`
+	ImageConfigResponse        *ImageConfigResponse   `aws:"ImageConfigResponse"`
+	SigningProfileVersionArn   *string                `aws:"SigningProfileVersionArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	SigningJobArn              *string                `aws:"SigningJobArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	Architectures              []string               `aws:"Architectures,min=1,max=1" elemenum:"x86_64,arm64"`
+	EphemeralStorage           *EphemeralStorage      `aws:"EphemeralStorage"`
+	SnapStart                  *SnapStartResponse     `aws:"SnapStart"`
+	RuntimeVersionConfig       *RuntimeVersionConfig  `aws:"RuntimeVersionConfig"`
+	LoggingConfig              *LoggingConfig         `aws:"LoggingConfig"`
 }
 
 // FunctionEventInvokeConfig is a structure of AWS's model.
 type FunctionEventInvokeConfig struct {
-	DestinationConfig        *DestinationConfig `aws:"DestinationConfig"`
-	FunctionArn              *string            `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	LastModified             *time.Time         `aws:"LastModified"`
-	MaximumEventAgeInSeconds *int64             `aws:"MaximumEventAgeInSeconds,min=60,max=21600"`
+	FunctionArn              *string            `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	MaximumRetryAttempts     *int64             `aws:"MaximumRetryAttempts,min=0,max=2"`
+	MaximumEventAgeInSeconds *int64             `aws:"MaximumEventAgeInSeconds,min=60,max=21600"`
+	DestinationConfig        *DestinationConfig `aws:"DestinationConfig"`
 }
 
 // FunctionUrlConfig is a structure of AWS's model.
 type FunctionUrlConfig struct {
-	AuthType         *string `aws:"AuthType,required" enum:"NONE,AWS_IAM"`
-	Cors             *Cors   `aws:"Cors"`
-	CreationTime     *string `aws:"CreationTime,required"`
-	FunctionArn      *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
 	FunctionUrl      *string `aws:"FunctionUrl,required,min=40,max=100"`
-	InvokeMode       *string `aws:"InvokeMode" enum:"BUFFERED,RESPONSE_STREAM"`
+	FunctionArn      *string `aws:"FunctionArn,required" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
+	CreationTime     *string `aws:"CreationTime,required"`
 	LastModifiedTime *string `aws:"LastModifiedTime,required"`
+	Cors             *Cors   `aws:"Cors"`
+	AuthType         *string `aws:"AuthType,required" enum:"NONE,AWS_IAM"`
+	InvokeMode       *string `aws:"InvokeMode" enum:"RESPONSE_STREAM,BUFFERED"`
 }
 
 // GetLayerVersionResponse is a structure of AWS's model.
 type GetLayerVersionResponse struct {
-	CompatibleArchitectures []string                   `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
-	CompatibleRuntimes      []string                   `aws:"CompatibleRuntimes,max=15"`
 	Content                 *LayerVersionContentOutput `aws:"Content"`
-	CreatedDate             *string                    `aws:"CreatedDate"`
-	Description             *string                    `aws:"Description,min=0,max=256"`
 	LayerArn                *string                    `aws:"LayerArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"`
-	LayerVersionArn         *string                    `aws:"LayerVersionArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
-	LicenseInfo             *string                    `aws:"LicenseInfo,max=512"`
+	LayerVersionArn         *string                    `aws:"LayerVersionArn,min=1,max=2048" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
+	Description             *string                    `aws:"Description,min=0,max=256"`
+	CreatedDate             *string                    `aws:"CreatedDate"`
 	Version                 *int64                     `aws:"Version"`
+	CompatibleRuntimes      []string                   `aws:"CompatibleRuntimes,max=15"`
+	LicenseInfo             *string                    `aws:"LicenseInfo,max=512"`
+	CompatibleArchitectures []string                   `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
 }
 
 // ImageConfig is a structure of AWS's model.
 type ImageConfig struct {
-	Command          []string `aws:"Command,max=1500"`
 	EntryPoint       []string `aws:"EntryPoint,max=1500"`
+	Command          []string `aws:"Command,max=1500"`
 	WorkingDirectory *string  `aws:"WorkingDirectory,max=1000"`
 }
 
@@ -1098,8 +1098,8 @@ type ImageConfigError struct {
 
 // ImageConfigResponse is a structure of AWS's model.
 type ImageConfigResponse struct {
-	Error       *ImageConfigError `aws:"Error"`
 	ImageConfig *ImageConfig      `aws:"ImageConfig"`
+	Error       *ImageConfigError `aws:"Error"`
 }
 
 // InvokeResponseStreamUpdate is a structure of AWS's model.
@@ -1116,16 +1116,16 @@ type InvokeWithResponseStreamCompleteEvent struct {
 
 // InvokeWithResponseStreamResponseEvent is a structure of AWS's model.
 type InvokeWithResponseStreamResponseEvent struct {
-	InvokeComplete *InvokeWithResponseStreamCompleteEvent `aws:"InvokeComplete"`
 	PayloadChunk   *InvokeResponseStreamUpdate            `aws:"PayloadChunk"`
+	InvokeComplete *InvokeWithResponseStreamCompleteEvent `aws:"InvokeComplete"`
 }
 
 // Layer is a structure of AWS's model.
 type Layer struct {
-	Arn                      *string `aws:"Arn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
+	Arn                      *string `aws:"Arn,min=1,max=2048" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
 	CodeSize                 *int64  `aws:"CodeSize"`
-	SigningJobArn            *string `aws:"SigningJobArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
 	SigningProfileVersionArn *string `aws:"SigningProfileVersionArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	SigningJobArn            *string `aws:"SigningJobArn" pattern:"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
 }
 
 // LayerVersionContentInput is a structure of AWS's model.
@@ -1138,58 +1138,58 @@ type LayerVersionContentInput struct {
 
 // LayerVersionContentOutput is a structure of AWS's model.
 type LayerVersionContentOutput struct {
+	Location                 *string `aws:"Location"`
 	CodeSha256               *string `aws:"CodeSha256"`
 	CodeSize                 *int64  `aws:"CodeSize"`
-	Location                 *string `aws:"Location"`
-	SigningJobArn            *string `aws:"SigningJobArn"`
 	SigningProfileVersionArn *string `aws:"SigningProfileVersionArn"`
+	SigningJobArn            *string `aws:"SigningJobArn"`
 }
 
 // LayerVersionsListItem is a structure of AWS's model.
 type LayerVersionsListItem struct {
-	CompatibleArchitectures []string `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
-	CompatibleRuntimes      []string `aws:"CompatibleRuntimes,max=15"`
-	CreatedDate             *string  `aws:"CreatedDate"`
-	Description             *string  `aws:"Description,min=0,max=256"`
-	LayerVersionArn         *string  `aws:"LayerVersionArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"`
-	LicenseInfo             *string  `aws:"LicenseInfo,max=512"`
+	LayerVersionArn         *string  `aws:"LayerVersionArn,min=1,max=2048" pattern:"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+)"`
 	Version                 *int64   `aws:"Version"`
+	Description             *string  `aws:"Description,min=0,max=256"`
+	CreatedDate             *string  `aws:"CreatedDate"`
+	CompatibleRuntimes      []string `aws:"CompatibleRuntimes,max=15"`
+	LicenseInfo             *string  `aws:"LicenseInfo,max=512"`
+	CompatibleArchitectures []string `aws:"CompatibleArchitectures,max=2" elemenum:"x86_64,arm64"`
 }
 
 // LayersListItem is a structure of AWS's model.
 type LayersListItem struct {
-	LatestMatchingVersion *LayerVersionsListItem `aws:"LatestMatchingVersion"`
-	LayerArn              *string                `aws:"LayerArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"`
 	LayerName             *string                `aws:"LayerName,min=1,max=140" pattern:"(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"`
+	LayerArn              *string                `aws:"LayerArn,min=1,max=140" pattern:"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"`
+	LatestMatchingVersion *LayerVersionsListItem `aws:"LatestMatchingVersion"`
 }
 
 // LoggingConfig is a structure of AWS's model.
 type LoggingConfig struct {
-	ApplicationLogLevel *string `aws:"ApplicationLogLevel" enum:"TRACE,DEBUG,INFO,WARN,ERROR,FATAL"`
 	LogFormat           *string `aws:"LogFormat" enum:"JSON,Text"`
-	LogGroup            *string `aws:"LogGroup,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	ApplicationLogLevel *string `aws:"ApplicationLogLevel" enum:"TRACE,DEBUG,INFO,WARN,ERROR,FATAL"`
 	SystemLogLevel      *string `aws:"SystemLogLevel" enum:"DEBUG,INFO,WARN"`
+	LogGroup            *string `aws:"LogGroup,min=1,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // OnFailure is a structure of AWS's model.
 type OnFailure struct {
-	Destination *string `aws:"Destination,min=0,max=350" pattern:"^$|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	Destination *string `aws:"Destination,min=0,max=350" pattern:"$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
 }
 
 // OnSuccess is a structure of AWS's model.
 type OnSuccess struct {
-	Destination *string `aws:"Destination,min=0,max=350" pattern:"^$|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
+	Destination *string `aws:"Destination,min=0,max=350" pattern:"$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"`
 }
 
 // ProvisionedConcurrencyConfigListItem is a structure of AWS's model.
 type ProvisionedConcurrencyConfigListItem struct {
-	AllocatedProvisionedConcurrentExecutions *int64  `aws:"AllocatedProvisionedConcurrentExecutions,min=0"`
-	AvailableProvisionedConcurrentExecutions *int64  `aws:"AvailableProvisionedConcurrentExecutions,min=0"`
 	FunctionArn                              *string `aws:"FunctionArn" pattern:"arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}(-gov)?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"`
-	LastModified                             *string `aws:"LastModified"`
 	RequestedProvisionedConcurrentExecutions *int64  `aws:"RequestedProvisionedConcurrentExecutions,min=1"`
+	AvailableProvisionedConcurrentExecutions *int64  `aws:"AvailableProvisionedConcurrentExecutions,min=0"`
+	AllocatedProvisionedConcurrentExecutions *int64  `aws:"AllocatedProvisionedConcurrentExecutions,min=0"`
 	Status                                   *string `aws:"Status" enum:"IN_PROGRESS,READY,FAILED"`
 	StatusReason                             *string `aws:"StatusReason"`
+	LastModified                             *string `aws:"LastModified"`
 }
 
 // ProvisionedPollerConfig is a structure of AWS's model.
@@ -1200,8 +1200,8 @@ type ProvisionedPollerConfig struct {
 
 // RuntimeVersionConfig is a structure of AWS's model.
 type RuntimeVersionConfig struct {
-	Error             *RuntimeVersionError `aws:"Error"`
 	RuntimeVersionArn *string              `aws:"RuntimeVersionArn,min=26,max=2048" pattern:"^arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+$"`
+	Error             *RuntimeVersionError `aws:"Error"`
 }
 
 // RuntimeVersionError is a structure of AWS's model.
@@ -1258,15 +1258,15 @@ type UnsupportedConfig struct {
 
 // VpcConfig is a structure of AWS's model.
 type VpcConfig struct {
+	SubnetIds               []string `aws:"SubnetIds,max=16" elem:"min=0,max=1024" elempattern:"subnet-[0-9a-z]*"`
+	SecurityGroupIds        []string `aws:"SecurityGroupIds,max=5" elem:"min=0,max=1024" elempattern:"sg-[0-9a-zA-Z]*"`
 	Ipv6AllowedForDualStack *bool    `aws:"Ipv6AllowedForDualStack"`
-	SecurityGroupIds        []string `aws:"SecurityGroupIds,max=5"`
-	SubnetIds               []string `aws:"SubnetIds,max=16"`
 }
 
 // VpcConfigResponse is a structure of AWS's model.
 type VpcConfigResponse struct {
-	Ipv6AllowedForDualStack *bool    `aws:"Ipv6AllowedForDualStack"`
-	SecurityGroupIds        []string `aws:"SecurityGroupIds,max=5"`
-	SubnetIds               []string `aws:"SubnetIds,max=16"`
+	SubnetIds               []string `aws:"SubnetIds,max=16" elem:"min=0,max=1024" elempattern:"subnet-[0-9a-z]*"`
+	SecurityGroupIds        []string `aws:"SecurityGroupIds,max=5" elem:"min=0,max=1024" elempattern:"sg-[0-9a-zA-Z]*"`
 	VpcId                   *string  `aws:"VpcId"`
+	Ipv6AllowedForDualStack *bool    `aws:"Ipv6AllowedForDualStack"`
 }

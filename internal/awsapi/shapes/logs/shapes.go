@@ -4,8 +4,8 @@ package logs
 
 // CreateDeliveryInput is what CreateDelivery takes.
 type CreateDeliveryInput struct {
-	DeliveryDestinationArn *string           `aws:"deliveryDestinationArn,required"`
 	DeliverySourceName     *string           `aws:"deliverySourceName,required,min=1,max=60" pattern:"[\\w-]*"`
+	DeliveryDestinationArn *string           `aws:"deliveryDestinationArn,required"`
 	Tags                   map[string]string `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -16,11 +16,11 @@ type CreateDeliveryOutput struct {
 
 // CreateLogGroupInput is what CreateLogGroup takes.
 type CreateLogGroupInput struct {
-	DeletionProtectionEnabled *bool             `aws:"deletionProtectionEnabled"`
-	KmsKeyId                  *string           `aws:"kmsKeyId,max=256"`
-	LogGroupClass             *string           `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
 	LogGroupName              *string           `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	KmsKeyId                  *string           `aws:"kmsKeyId,max=256"`
 	Tags                      map[string]string `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
+	LogGroupClass             *string           `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
+	DeletionProtectionEnabled *bool             `aws:"deletionProtectionEnabled"`
 }
 
 // CreateLogGroupOutput is what CreateLogGroup gives.
@@ -78,8 +78,8 @@ type DeleteLogStreamOutput struct{}
 
 // DeleteMetricFilterInput is what DeleteMetricFilter takes.
 type DeleteMetricFilterInput struct {
-	FilterName   *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterName   *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 }
 
 // DeleteMetricFilterOutput is what DeleteMetricFilter gives.
@@ -103,8 +103,8 @@ type DeleteRetentionPolicyOutput struct{}
 
 // DeleteSubscriptionFilterInput is what DeleteSubscriptionFilter takes.
 type DeleteSubscriptionFilterInput struct {
-	FilterName   *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 	LogGroupName *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterName   *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 }
 
 // DeleteSubscriptionFilterOutput is what DeleteSubscriptionFilter gives.
@@ -112,8 +112,8 @@ type DeleteSubscriptionFilterOutput struct{}
 
 // DescribeDeliveriesInput is what DescribeDeliveries takes.
 type DescribeDeliveriesInput struct {
-	Limit     *int64  `aws:"limit,min=1,max=50"`
 	NextToken *string `aws:"nextToken,min=1"`
+	Limit     *int64  `aws:"limit,min=1,max=50"`
 }
 
 // DescribeDeliveriesOutput is what DescribeDeliveries gives.
@@ -124,8 +124,8 @@ type DescribeDeliveriesOutput struct {
 
 // DescribeDeliveryDestinationsInput is what DescribeDeliveryDestinations takes.
 type DescribeDeliveryDestinationsInput struct {
-	Limit     *int64  `aws:"limit,min=1,max=50"`
 	NextToken *string `aws:"nextToken,min=1"`
+	Limit     *int64  `aws:"limit,min=1,max=50"`
 }
 
 // DescribeDeliveryDestinationsOutput is what DescribeDeliveryDestinations gives.
@@ -136,8 +136,8 @@ type DescribeDeliveryDestinationsOutput struct {
 
 // DescribeDeliverySourcesInput is what DescribeDeliverySources takes.
 type DescribeDeliverySourcesInput struct {
-	Limit     *int64  `aws:"limit,min=1,max=50"`
 	NextToken *string `aws:"nextToken,min=1"`
+	Limit     *int64  `aws:"limit,min=1,max=50"`
 }
 
 // DescribeDeliverySourcesOutput is what DescribeDeliverySources gives.
@@ -149,13 +149,13 @@ type DescribeDeliverySourcesOutput struct {
 // DescribeLogGroupsInput is what DescribeLogGroups takes.
 type DescribeLogGroupsInput struct {
 	AccountIdentifiers    []string `aws:"accountIdentifiers,min=0,max=20" elem:"min=12,max=12" elempattern:"^\\d{12}$"`
-	IncludeLinkedAccounts *bool    `aws:"includeLinkedAccounts"`
+	LogGroupNamePrefix    *string  `aws:"logGroupNamePrefix,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupNamePattern   *string  `aws:"logGroupNamePattern,min=0,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]*"`
+	NextToken             *string  `aws:"nextToken,min=1"`
 	Limit                 *int64   `aws:"limit,min=1,max=50"`
+	IncludeLinkedAccounts *bool    `aws:"includeLinkedAccounts"`
 	LogGroupClass         *string  `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
 	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,min=1,max=50" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
-	LogGroupNamePattern   *string  `aws:"logGroupNamePattern,min=0,max=512" pattern:"[\\.\\-_/#A-Za-z0-9]*"`
-	LogGroupNamePrefix    *string  `aws:"logGroupNamePrefix,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	NextToken             *string  `aws:"nextToken,min=1"`
 }
 
 // DescribeLogGroupsOutput is what DescribeLogGroups gives.
@@ -166,13 +166,13 @@ type DescribeLogGroupsOutput struct {
 
 // DescribeLogStreamsInput is what DescribeLogStreams takes.
 type DescribeLogStreamsInput struct {
-	Descending          *bool   `aws:"descending"`
-	Limit               *int64  `aws:"limit,min=1,max=50"`
-	LogGroupIdentifier  *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
 	LogGroupName        *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupIdentifier  *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
 	LogStreamNamePrefix *string `aws:"logStreamNamePrefix,min=1" pattern:"[^:*]*"`
-	NextToken           *string `aws:"nextToken,min=1"`
 	OrderBy             *string `aws:"orderBy" enum:"LogStreamName,LastEventTime"`
+	Descending          *bool   `aws:"descending"`
+	NextToken           *string `aws:"nextToken,min=1"`
+	Limit               *int64  `aws:"limit,min=1,max=50"`
 }
 
 // DescribeLogStreamsOutput is what DescribeLogStreams gives.
@@ -183,12 +183,12 @@ type DescribeLogStreamsOutput struct {
 
 // DescribeMetricFiltersInput is what DescribeMetricFilters takes.
 type DescribeMetricFiltersInput struct {
-	FilterNamePrefix *string `aws:"filterNamePrefix,min=1,max=512" pattern:"[^:*]*"`
-	Limit            *int64  `aws:"limit,min=1,max=50"`
 	LogGroupName     *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterNamePrefix *string `aws:"filterNamePrefix,min=1,max=512" pattern:"[^:*]*"`
+	NextToken        *string `aws:"nextToken,min=1"`
+	Limit            *int64  `aws:"limit,min=1,max=50"`
 	MetricName       *string `aws:"metricName,max=255" pattern:"[^:*$]*"`
 	MetricNamespace  *string `aws:"metricNamespace,max=255" pattern:"[^:*$]*"`
-	NextToken        *string `aws:"nextToken,min=1"`
 }
 
 // DescribeMetricFiltersOutput is what DescribeMetricFilters gives.
@@ -200,63 +200,63 @@ type DescribeMetricFiltersOutput struct {
 // DescribeQueriesInput is what DescribeQueries takes.
 type DescribeQueriesInput struct {
 	LogGroupName *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	Status       *string `aws:"status" enum:"Scheduled,Running,Complete,Failed,Cancelled,Timeout,Unknown"`
 	MaxResults   *int64  `aws:"maxResults,min=1,max=1000"`
 	NextToken    *string `aws:"nextToken,min=1"`
-	Status       *string `aws:"status" enum:"Scheduled,Running,Complete,Failed,Cancelled,Timeout,Unknown"`
 }
 
 // DescribeQueriesOutput is what DescribeQueries gives.
 type DescribeQueriesOutput struct {
-	NextToken *string      `aws:"nextToken,min=1"`
 	Queries   []*QueryInfo `aws:"queries"`
+	NextToken *string      `aws:"nextToken,min=1"`
 }
 
 // DescribeResourcePoliciesInput is what DescribeResourcePolicies takes.
 type DescribeResourcePoliciesInput struct {
-	Limit     *int64  `aws:"limit,min=1,max=50"`
 	NextToken *string `aws:"nextToken,min=1"`
+	Limit     *int64  `aws:"limit,min=1,max=50"`
 }
 
 // DescribeResourcePoliciesOutput is what DescribeResourcePolicies gives.
 type DescribeResourcePoliciesOutput struct {
-	NextToken        *string           `aws:"nextToken,min=1"`
 	ResourcePolicies []*ResourcePolicy `aws:"resourcePolicies"`
+	NextToken        *string           `aws:"nextToken,min=1"`
 }
 
 // DescribeSubscriptionFiltersInput is what DescribeSubscriptionFilters takes.
 type DescribeSubscriptionFiltersInput struct {
-	FilterNamePrefix *string `aws:"filterNamePrefix,min=1,max=512" pattern:"[^:*]*"`
-	Limit            *int64  `aws:"limit,min=1,max=50"`
 	LogGroupName     *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterNamePrefix *string `aws:"filterNamePrefix,min=1,max=512" pattern:"[^:*]*"`
 	NextToken        *string `aws:"nextToken,min=1"`
+	Limit            *int64  `aws:"limit,min=1,max=50"`
 }
 
 // DescribeSubscriptionFiltersOutput is what DescribeSubscriptionFilters gives.
 type DescribeSubscriptionFiltersOutput struct {
-	NextToken           *string               `aws:"nextToken,min=1"`
 	SubscriptionFilters []*SubscriptionFilter `aws:"subscriptionFilters"`
+	NextToken           *string               `aws:"nextToken,min=1"`
 }
 
 // FilterLogEventsInput is what FilterLogEvents takes.
 type FilterLogEventsInput struct {
+	LogGroupName        *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupIdentifier  *string  `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
+	LogStreamNames      []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogStreamNamePrefix *string  `aws:"logStreamNamePrefix,min=1" pattern:"[^:*]*"`
+	StartTime           *int64   `aws:"startTime,min=0"`
 	EndTime             *int64   `aws:"endTime,min=0"`
 	FilterPattern       *string  `aws:"filterPattern,min=0,max=1024"`
-	Interleaved         *bool    `aws:"interleaved"`
-	Limit               *int64   `aws:"limit,min=1,max=10000"`
-	LogGroupIdentifier  *string  `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
-	LogGroupName        *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	LogStreamNamePrefix *string  `aws:"logStreamNamePrefix,min=1" pattern:"[^:*]*"`
-	LogStreamNames      []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
 	NextToken           *string  `aws:"nextToken,min=1"`
-	StartTime           *int64   `aws:"startTime,min=0"`
+	Limit               *int64   `aws:"limit,min=1,max=10000"`
+	Interleaved         *bool    `aws:"interleaved"`
 	Unmask              *bool    `aws:"unmask"`
 }
 
 // FilterLogEventsOutput is what FilterLogEvents gives.
 type FilterLogEventsOutput struct {
 	Events             []*FilteredLogEvent  `aws:"events"`
-	NextToken          *string              `aws:"nextToken,min=1"`
 	SearchedLogStreams []*SearchedLogStream `aws:"searchedLogStreams"`
+	NextToken          *string              `aws:"nextToken,min=1"`
 }
 
 // GetDeliveryInput is what GetDelivery takes.
@@ -291,22 +291,22 @@ type GetDeliverySourceOutput struct {
 
 // GetLogEventsInput is what GetLogEvents takes.
 type GetLogEventsInput struct {
-	EndTime            *int64  `aws:"endTime,min=0"`
-	Limit              *int64  `aws:"limit,min=1,max=10000"`
-	LogGroupIdentifier *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
 	LogGroupName       *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	LogGroupIdentifier *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
 	LogStreamName      *string `aws:"logStreamName,required,min=1" pattern:"[^:*]*"`
-	NextToken          *string `aws:"nextToken,min=1"`
-	StartFromHead      *bool   `aws:"startFromHead"`
 	StartTime          *int64  `aws:"startTime,min=0"`
+	EndTime            *int64  `aws:"endTime,min=0"`
+	NextToken          *string `aws:"nextToken,min=1"`
+	Limit              *int64  `aws:"limit,min=1,max=10000"`
+	StartFromHead      *bool   `aws:"startFromHead"`
 	Unmask             *bool   `aws:"unmask"`
 }
 
 // GetLogEventsOutput is what GetLogEvents gives.
 type GetLogEventsOutput struct {
 	Events            []*OutputLogEvent `aws:"events"`
-	NextBackwardToken *string           `aws:"nextBackwardToken,min=1"`
 	NextForwardToken  *string           `aws:"nextForwardToken,min=1"`
+	NextBackwardToken *string           `aws:"nextBackwardToken,min=1"`
 }
 
 // GetQueryResultsInput is what GetQueryResults takes.
@@ -316,10 +316,10 @@ type GetQueryResultsInput struct {
 
 // GetQueryResultsOutput is what GetQueryResults gives.
 type GetQueryResultsOutput struct {
-	EncryptionKey *string          `aws:"encryptionKey,max=256"`
 	Results       [][]*ResultField `aws:"results"`
 	Statistics    *QueryStatistics `aws:"statistics"`
 	Status        *string          `aws:"status" enum:"Scheduled,Running,Complete,Failed,Cancelled,Timeout,Unknown"`
+	EncryptionKey *string          `aws:"encryptionKey,max=256"`
 }
 
 // ListTagsForResourceInput is what ListTagsForResource takes.
@@ -344,9 +344,9 @@ type ListTagsLogGroupOutput struct {
 
 // PutDeliveryDestinationInput is what PutDeliveryDestination takes.
 type PutDeliveryDestinationInput struct {
-	DeliveryDestinationConfiguration *DeliveryDestinationConfiguration `aws:"deliveryDestinationConfiguration,required"`
 	Name                             *string                           `aws:"name,required,min=1,max=60" pattern:"[\\w-]*"`
-	OutputFormat                     *string                           `aws:"outputFormat" enum:"json,plain,w3c,raw,parquet"`
+	OutputFormat                     *string                           `aws:"outputFormat" enum:"w3c,raw,json,plain,parquet"`
+	DeliveryDestinationConfiguration *DeliveryDestinationConfiguration `aws:"deliveryDestinationConfiguration,required"`
 	Tags                             map[string]string                 `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -357,9 +357,9 @@ type PutDeliveryDestinationOutput struct {
 
 // PutDeliverySourceInput is what PutDeliverySource takes.
 type PutDeliverySourceInput struct {
-	LogType     *string           `aws:"logType,required,min=1,max=255" pattern:"[\\w]*"`
 	Name        *string           `aws:"name,required,min=1,max=60" pattern:"[\\w-]*"`
 	ResourceArn *string           `aws:"resourceArn,required"`
+	LogType     *string           `aws:"logType,required,min=1,max=255" pattern:"[\\w]*"`
 	Tags        map[string]string `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -370,9 +370,9 @@ type PutDeliverySourceOutput struct {
 
 // PutLogEventsInput is what PutLogEvents takes.
 type PutLogEventsInput struct {
-	LogEvents     []*InputLogEvent `aws:"logEvents,required,min=1,max=10000"`
 	LogGroupName  *string          `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	LogStreamName *string          `aws:"logStreamName,required,min=1" pattern:"[^:*]*"`
+	LogEvents     []*InputLogEvent `aws:"logEvents,required,min=1,max=10000"`
 	SequenceToken *string          `aws:"sequenceToken,min=1"`
 }
 
@@ -384,9 +384,9 @@ type PutLogEventsOutput struct {
 
 // PutMetricFilterInput is what PutMetricFilter takes.
 type PutMetricFilterInput struct {
+	LogGroupName          *string                 `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	FilterName            *string                 `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern         *string                 `aws:"filterPattern,required,min=0,max=1024"`
-	LogGroupName          *string                 `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MetricTransformations []*MetricTransformation `aws:"metricTransformations,required,min=1,max=1"`
 }
 
@@ -395,8 +395,8 @@ type PutMetricFilterOutput struct{}
 
 // PutResourcePolicyInput is what PutResourcePolicy takes.
 type PutResourcePolicyInput struct {
-	PolicyDocument *string `aws:"policyDocument,min=1,max=5120"`
 	PolicyName     *string `aws:"policyName"`
+	PolicyDocument *string `aws:"policyDocument,min=1,max=5120"`
 }
 
 // PutResourcePolicyOutput is what PutResourcePolicy gives.
@@ -415,12 +415,12 @@ type PutRetentionPolicyOutput struct{}
 
 // PutSubscriptionFilterInput is what PutSubscriptionFilter takes.
 type PutSubscriptionFilterInput struct {
-	DestinationArn *string `aws:"destinationArn,required,min=1"`
-	Distribution   *string `aws:"distribution" enum:"Random,ByLogStream"`
+	LogGroupName   *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	FilterName     *string `aws:"filterName,required,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern  *string `aws:"filterPattern,required,min=0,max=1024"`
-	LogGroupName   *string `aws:"logGroupName,required,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	DestinationArn *string `aws:"destinationArn,required,min=1"`
 	RoleArn        *string `aws:"roleArn,min=1"`
+	Distribution   *string `aws:"distribution" enum:"Random,ByLogStream"`
 }
 
 // PutSubscriptionFilterOutput is what PutSubscriptionFilter gives.
@@ -428,10 +428,10 @@ type PutSubscriptionFilterOutput struct{}
 
 // StartLiveTailInput is what StartLiveTail takes.
 type StartLiveTailInput struct {
-	LogEventFilterPattern *string  `aws:"logEventFilterPattern,min=0,max=1024"`
 	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,required,min=1,max=10" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
-	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
 	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogEventFilterPattern *string  `aws:"logEventFilterPattern,min=0,max=1024"`
 }
 
 // StartLiveTailOutput is what StartLiveTail gives.
@@ -441,13 +441,13 @@ type StartLiveTailOutput struct {
 
 // StartQueryInput is what StartQuery takes.
 type StartQueryInput struct {
-	EndTime             *int64   `aws:"endTime,required,min=0"`
-	Limit               *int64   `aws:"limit,min=1,max=10000"`
-	LogGroupIdentifiers []string `aws:"logGroupIdentifiers,min=1,max=50" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
 	LogGroupName        *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	LogGroupNames       []string `aws:"logGroupNames" elem:"min=1" elempattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	QueryString         *string  `aws:"queryString,required,min=0,max=10000"`
+	LogGroupIdentifiers []string `aws:"logGroupIdentifiers,min=1,max=50" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
 	StartTime           *int64   `aws:"startTime,required,min=0"`
+	EndTime             *int64   `aws:"endTime,required,min=0"`
+	QueryString         *string  `aws:"queryString,required,min=0,max=10000"`
+	Limit               *int64   `aws:"limit,min=1,max=10000"`
 }
 
 // StartQueryOutput is what StartQuery gives.
@@ -503,21 +503,21 @@ type UntagResourceOutput struct{}
 
 // Delivery is a structure of AWS's model.
 type Delivery struct {
+	Id                      *string           `aws:"id,min=1,max=64" pattern:"^[0-9A-Za-z]+$"`
 	Arn                     *string           `aws:"arn"`
+	DeliverySourceName      *string           `aws:"deliverySourceName,min=1,max=60" pattern:"[\\w-]*"`
 	DeliveryDestinationArn  *string           `aws:"deliveryDestinationArn"`
 	DeliveryDestinationType *string           `aws:"deliveryDestinationType" enum:"S3,CWL,FH"`
-	DeliverySourceName      *string           `aws:"deliverySourceName,min=1,max=60" pattern:"[\\w-]*"`
-	Id                      *string           `aws:"id,min=1,max=64" pattern:"^[0-9A-Za-z]+$"`
 	Tags                    map[string]string `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
 // DeliveryDestination is a structure of AWS's model.
 type DeliveryDestination struct {
-	Arn                              *string                           `aws:"arn"`
-	DeliveryDestinationConfiguration *DeliveryDestinationConfiguration `aws:"deliveryDestinationConfiguration"`
-	DeliveryDestinationType          *string                           `aws:"deliveryDestinationType" enum:"S3,CWL,FH"`
 	Name                             *string                           `aws:"name,min=1,max=60" pattern:"[\\w-]*"`
-	OutputFormat                     *string                           `aws:"outputFormat" enum:"json,plain,w3c,raw,parquet"`
+	Arn                              *string                           `aws:"arn"`
+	DeliveryDestinationType          *string                           `aws:"deliveryDestinationType" enum:"S3,CWL,FH"`
+	OutputFormat                     *string                           `aws:"outputFormat" enum:"w3c,raw,json,plain,parquet"`
+	DeliveryDestinationConfiguration *DeliveryDestinationConfiguration `aws:"deliveryDestinationConfiguration"`
 	Tags                             map[string]string                 `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
@@ -528,36 +528,36 @@ type DeliveryDestinationConfiguration struct {
 
 // DeliverySource is a structure of AWS's model.
 type DeliverySource struct {
-	Arn          *string           `aws:"arn"`
-	LogType      *string           `aws:"logType,min=1,max=255" pattern:"[\\w]*"`
 	Name         *string           `aws:"name,min=1,max=60" pattern:"[\\w-]*"`
+	Arn          *string           `aws:"arn"`
 	ResourceArns []string          `aws:"resourceArns"`
 	Service      *string           `aws:"service,min=1,max=255" pattern:"[\\w]*"`
+	LogType      *string           `aws:"logType,min=1,max=255" pattern:"[\\w]*"`
 	Tags         map[string]string `aws:"tags,min=1,max=50" key:"min=1,max=128" keypattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$" elem:"max=256" elempattern:"^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$"`
 }
 
 // FilteredLogEvent is a structure of AWS's model.
 type FilteredLogEvent struct {
-	EventId       *string `aws:"eventId"`
-	IngestionTime *int64  `aws:"ingestionTime,min=0"`
 	LogStreamName *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
-	Message       *string `aws:"message,min=1"`
 	Timestamp     *int64  `aws:"timestamp,min=0"`
+	Message       *string `aws:"message,min=1"`
+	IngestionTime *int64  `aws:"ingestionTime,min=0"`
+	EventId       *string `aws:"eventId"`
 }
 
 // InputLogEvent is a structure of AWS's model.
 type InputLogEvent struct {
-	Message   *string `aws:"message,required,min=1"`
 	Timestamp *int64  `aws:"timestamp,required,min=0"`
+	Message   *string `aws:"message,required,min=1"`
 }
 
 // LiveTailSessionLogEvent is a structure of AWS's model.
 type LiveTailSessionLogEvent struct {
-	IngestionTime      *int64  `aws:"ingestionTime,min=0"`
-	LogGroupIdentifier *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
 	LogStreamName      *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
+	LogGroupIdentifier *string `aws:"logGroupIdentifier,min=1,max=2048" pattern:"[\\w#+=/:,.@-]*"`
 	Message            *string `aws:"message,min=1"`
 	Timestamp          *int64  `aws:"timestamp,min=0"`
+	IngestionTime      *int64  `aws:"ingestionTime,min=0"`
 }
 
 // LiveTailSessionMetadata is a structure of AWS's model.
@@ -567,12 +567,12 @@ type LiveTailSessionMetadata struct {
 
 // LiveTailSessionStart is a structure of AWS's model.
 type LiveTailSessionStart struct {
-	LogEventFilterPattern *string  `aws:"logEventFilterPattern,min=0,max=1024"`
-	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,min=1,max=10" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
-	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
-	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
 	RequestId             *string  `aws:"requestId,min=0,max=256"`
 	SessionId             *string  `aws:"sessionId,min=0,max=256"`
+	LogGroupIdentifiers   []string `aws:"logGroupIdentifiers,min=1,max=10" elem:"min=1,max=2048" elempattern:"[\\w#+=/:,.@-]*"`
+	LogStreamNames        []string `aws:"logStreamNames,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogStreamNamePrefixes []string `aws:"logStreamNamePrefixes,min=1,max=100" elem:"min=1" elempattern:"[^:*]*"`
+	LogEventFilterPattern *string  `aws:"logEventFilterPattern,min=0,max=1024"`
 }
 
 // LiveTailSessionUpdate is a structure of AWS's model.
@@ -583,56 +583,56 @@ type LiveTailSessionUpdate struct {
 
 // LogGroup is a structure of AWS's model.
 type LogGroup struct {
-	Arn                       *string  `aws:"arn"`
-	CreationTime              *int64   `aws:"creationTime,min=0"`
-	DataProtectionStatus      *string  `aws:"dataProtectionStatus" enum:"ACTIVATED,DELETED,ARCHIVED,DISABLED"`
-	DeletionProtectionEnabled *bool    `aws:"deletionProtectionEnabled"`
-	InheritedProperties       []string `aws:"inheritedProperties" elemenum:"ACCOUNT_DATA_PROTECTION"`
-	KmsKeyId                  *string  `aws:"kmsKeyId,max=256"`
-	LogGroupArn               *string  `aws:"logGroupArn"`
-	LogGroupClass             *string  `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
 	LogGroupName              *string  `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
-	MetricFilterCount         *int64   `aws:"metricFilterCount"`
+	CreationTime              *int64   `aws:"creationTime,min=0"`
 	RetentionInDays           *int64   `aws:"retentionInDays"`
+	MetricFilterCount         *int64   `aws:"metricFilterCount"`
+	Arn                       *string  `aws:"arn"`
 	StoredBytes               *int64   `aws:"storedBytes,min=0"`
+	KmsKeyId                  *string  `aws:"kmsKeyId,max=256"`
+	DataProtectionStatus      *string  `aws:"dataProtectionStatus" enum:"ACTIVATED,DELETED,ARCHIVED,DISABLED"`
+	InheritedProperties       []string `aws:"inheritedProperties" elemenum:"ACCOUNT_DATA_PROTECTION"`
+	LogGroupClass             *string  `aws:"logGroupClass" enum:"STANDARD,INFREQUENT_ACCESS,DELIVERY"`
+	LogGroupArn               *string  `aws:"logGroupArn"`
+	DeletionProtectionEnabled *bool    `aws:"deletionProtectionEnabled"`
 }
 
 // LogStream is a structure of AWS's model.
 type LogStream struct {
-	Arn                 *string `aws:"arn"`
+	LogStreamName       *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
 	CreationTime        *int64  `aws:"creationTime,min=0"`
 	FirstEventTimestamp *int64  `aws:"firstEventTimestamp,min=0"`
 	LastEventTimestamp  *int64  `aws:"lastEventTimestamp,min=0"`
 	LastIngestionTime   *int64  `aws:"lastIngestionTime,min=0"`
-	LogStreamName       *string `aws:"logStreamName,min=1" pattern:"[^:*]*"`
-	StoredBytes         *int64  `aws:"storedBytes,min=0"`
 	UploadSequenceToken *string `aws:"uploadSequenceToken,min=1"`
+	Arn                 *string `aws:"arn"`
+	StoredBytes         *int64  `aws:"storedBytes,min=0"`
 }
 
 // MetricFilter is a structure of AWS's model.
 type MetricFilter struct {
-	CreationTime          *int64                  `aws:"creationTime,min=0"`
 	FilterName            *string                 `aws:"filterName,min=1,max=512" pattern:"[^:*]*"`
 	FilterPattern         *string                 `aws:"filterPattern,min=0,max=1024"`
-	LogGroupName          *string                 `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	MetricTransformations []*MetricTransformation `aws:"metricTransformations,min=1,max=1"`
+	CreationTime          *int64                  `aws:"creationTime,min=0"`
+	LogGroupName          *string                 `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // MetricTransformation is a structure of AWS's model.
 type MetricTransformation struct {
-	DefaultValue    *float64          `aws:"defaultValue"`
-	Dimensions      map[string]string `aws:"dimensions" key:"max=255" elem:"max=255"`
 	MetricName      *string           `aws:"metricName,required,max=255" pattern:"[^:*$]*"`
 	MetricNamespace *string           `aws:"metricNamespace,required,max=255" pattern:"[^:*$]*"`
 	MetricValue     *string           `aws:"metricValue,required,max=100"`
+	DefaultValue    *float64          `aws:"defaultValue"`
+	Dimensions      map[string]string `aws:"dimensions" key:"max=255" elem:"max=255"`
 	Unit            *string           `aws:"unit" enum:"Seconds,Microseconds,Milliseconds,Bytes,Kilobytes,Megabytes,Gigabytes,Terabytes,Bits,Kilobits,Megabits,Gigabits,Terabits,Percent,Count,Bytes/Second,Kilobytes/Second,Megabytes/Second,Gigabytes/Second,Terabytes/Second,Bits/Second,Kilobits/Second,Megabits/Second,Gigabits/Second,Terabits/Second,Count/Second,None"`
 }
 
 // OutputLogEvent is a structure of AWS's model.
 type OutputLogEvent struct {
-	IngestionTime *int64  `aws:"ingestionTime,min=0"`
-	Message       *string `aws:"message,min=1"`
 	Timestamp     *int64  `aws:"timestamp,min=0"`
+	Message       *string `aws:"message,min=1"`
+	IngestionTime *int64  `aws:"ingestionTime,min=0"`
 }
 
 // QueryCompileError is a structure of AWS's model.
@@ -643,38 +643,38 @@ type QueryCompileError struct {
 
 // QueryCompileErrorLocation is a structure of AWS's model.
 type QueryCompileErrorLocation struct {
-	EndCharOffset   *int64 `aws:"endCharOffset"`
 	StartCharOffset *int64 `aws:"startCharOffset"`
+	EndCharOffset   *int64 `aws:"endCharOffset"`
 }
 
 // QueryInfo is a structure of AWS's model.
 type QueryInfo struct {
-	CreateTime   *int64  `aws:"createTime,min=0"`
-	LogGroupName *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 	QueryId      *string `aws:"queryId,min=0,max=256"`
 	QueryString  *string `aws:"queryString,min=0,max=10000"`
 	Status       *string `aws:"status" enum:"Scheduled,Running,Complete,Failed,Cancelled,Timeout,Unknown"`
+	CreateTime   *int64  `aws:"createTime,min=0"`
+	LogGroupName *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
 }
 
 // QueryStatistics is a structure of AWS's model.
 type QueryStatistics struct {
-	BytesScanned   *float64 `aws:"bytesScanned"`
 	RecordsMatched *float64 `aws:"recordsMatched"`
 	RecordsScanned *float64 `aws:"recordsScanned"`
+	BytesScanned   *float64 `aws:"bytesScanned"`
 }
 
 // RejectedLogEventsInfo is a structure of AWS's model.
 type RejectedLogEventsInfo struct {
-	ExpiredLogEventEndIndex  *int64 `aws:"expiredLogEventEndIndex"`
 	TooNewLogEventStartIndex *int64 `aws:"tooNewLogEventStartIndex"`
 	TooOldLogEventEndIndex   *int64 `aws:"tooOldLogEventEndIndex"`
+	ExpiredLogEventEndIndex  *int64 `aws:"expiredLogEventEndIndex"`
 }
 
 // ResourcePolicy is a structure of AWS's model.
 type ResourcePolicy struct {
-	LastUpdatedTime *int64  `aws:"lastUpdatedTime,min=0"`
-	PolicyDocument  *string `aws:"policyDocument,min=1,max=5120"`
 	PolicyName      *string `aws:"policyName"`
+	PolicyDocument  *string `aws:"policyDocument,min=1,max=5120"`
+	LastUpdatedTime *int64  `aws:"lastUpdatedTime,min=0"`
 }
 
 // ResultField is a structure of AWS's model.
@@ -701,19 +701,19 @@ type SessionTimeoutException struct {
 
 // StartLiveTailResponseStream is a structure of AWS's model.
 type StartLiveTailResponseStream struct {
-	SessionStreamingException *SessionStreamingException `aws:"SessionStreamingException"`
-	SessionTimeoutException   *SessionTimeoutException   `aws:"SessionTimeoutException"`
 	SessionStart              *LiveTailSessionStart      `aws:"sessionStart"`
 	SessionUpdate             *LiveTailSessionUpdate     `aws:"sessionUpdate"`
+	SessionTimeoutException   *SessionTimeoutException   `aws:"SessionTimeoutException"`
+	SessionStreamingException *SessionStreamingException `aws:"SessionStreamingException"`
 }
 
 // SubscriptionFilter is a structure of AWS's model.
 type SubscriptionFilter struct {
-	CreationTime   *int64  `aws:"creationTime,min=0"`
-	DestinationArn *string `aws:"destinationArn,min=1"`
-	Distribution   *string `aws:"distribution" enum:"Random,ByLogStream"`
 	FilterName     *string `aws:"filterName,min=1,max=512" pattern:"[^:*]*"`
-	FilterPattern  *string `aws:"filterPattern,min=0,max=1024"`
 	LogGroupName   *string `aws:"logGroupName,min=1" pattern:"[\\.\\-_/#A-Za-z0-9]+"`
+	FilterPattern  *string `aws:"filterPattern,min=0,max=1024"`
+	DestinationArn *string `aws:"destinationArn,min=1"`
 	RoleArn        *string `aws:"roleArn,min=1"`
+	Distribution   *string `aws:"distribution" enum:"Random,ByLogStream"`
+	CreationTime   *int64  `aws:"creationTime,min=0"`
 }

@@ -6,71 +6,71 @@ import "time"
 
 // AssumeRoleInput is what AssumeRole takes.
 type AssumeRoleInput struct {
-	DurationSeconds   *int64                  `aws:"DurationSeconds,min=900,max=43200"`
-	ExternalId        *string                 `aws:"ExternalId,min=2,max=1224" pattern:"[\\w+=,.@:\\/-]*"`
-	Policy            *string                 `aws:"Policy,min=1" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyArns        []*PolicyDescriptorType `aws:"PolicyArns"`
-	ProvidedContexts  []*ProvidedContext      `aws:"ProvidedContexts,max=5"`
 	RoleArn           *string                 `aws:"RoleArn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	RoleSessionName   *string                 `aws:"RoleSessionName,required,min=2,max=64" pattern:"[\\w+=,.@-]*"`
-	SerialNumber      *string                 `aws:"SerialNumber,min=9,max=256" pattern:"[\\w+=/:,.@-]*"`
-	SourceIdentity    *string                 `aws:"SourceIdentity,min=2,max=64" pattern:"[\\w+=,.@-]*"`
+	PolicyArns        []*PolicyDescriptorType `aws:"PolicyArns"`
+	Policy            *string                 `aws:"Policy,min=1" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	DurationSeconds   *int64                  `aws:"DurationSeconds,min=900,max=43200"`
 	Tags              []*Tag                  `aws:"Tags,max=50"`
-	TokenCode         *string                 `aws:"TokenCode,min=6,max=6" pattern:"[\\d]*"`
 	TransitiveTagKeys []string                `aws:"TransitiveTagKeys,max=50" elem:"min=1,max=128" elempattern:"[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"`
+	ExternalId        *string                 `aws:"ExternalId,min=2,max=1224" pattern:"[\\w+=,.@:\\/-]*"`
+	SerialNumber      *string                 `aws:"SerialNumber,min=9,max=256" pattern:"[\\w+=/:,.@-]*"`
+	TokenCode         *string                 `aws:"TokenCode,min=6,max=6" pattern:"[\\d]*"`
+	SourceIdentity    *string                 `aws:"SourceIdentity,min=2,max=64" pattern:"[\\w+=,.@-]*"`
+	ProvidedContexts  []*ProvidedContext      `aws:"ProvidedContexts,max=5"`
 }
 
 // AssumeRoleOutput is what AssumeRole gives.
 type AssumeRoleOutput struct {
-	AssumedRoleUser  *AssumedRoleUser `aws:"AssumedRoleUser"`
 	Credentials      *Credentials     `aws:"Credentials"`
+	AssumedRoleUser  *AssumedRoleUser `aws:"AssumedRoleUser"`
 	PackedPolicySize *int64           `aws:"PackedPolicySize,min=0"`
 	SourceIdentity   *string          `aws:"SourceIdentity,min=2,max=64" pattern:"[\\w+=,.@-]*"`
 }
 
 // AssumeRoleWithSAMLInput is what AssumeRoleWithSAML takes.
 type AssumeRoleWithSAMLInput struct {
-	DurationSeconds *int64                  `aws:"DurationSeconds,min=900,max=43200"`
-	Policy          *string                 `aws:"Policy,min=1,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyArns      []*PolicyDescriptorType `aws:"PolicyArns"`
-	PrincipalArn    *string                 `aws:"PrincipalArn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	RoleArn         *string                 `aws:"RoleArn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	PrincipalArn    *string                 `aws:"PrincipalArn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	SAMLAssertion   *string                 `aws:"SAMLAssertion,required,min=4,max=100000"`
+	PolicyArns      []*PolicyDescriptorType `aws:"PolicyArns"`
+	Policy          *string                 `aws:"Policy,min=1,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	DurationSeconds *int64                  `aws:"DurationSeconds,min=900,max=43200"`
 }
 
 // AssumeRoleWithSAMLOutput is what AssumeRoleWithSAML gives.
 type AssumeRoleWithSAMLOutput struct {
-	AssumedRoleUser  *AssumedRoleUser `aws:"AssumedRoleUser"`
-	Audience         *string          `aws:"Audience"`
 	Credentials      *Credentials     `aws:"Credentials"`
-	Issuer           *string          `aws:"Issuer"`
-	NameQualifier    *string          `aws:"NameQualifier"`
+	AssumedRoleUser  *AssumedRoleUser `aws:"AssumedRoleUser"`
 	PackedPolicySize *int64           `aws:"PackedPolicySize,min=0"`
-	SourceIdentity   *string          `aws:"SourceIdentity,min=2,max=64" pattern:"[\\w+=,.@-]*"`
 	Subject          *string          `aws:"Subject"`
 	SubjectType      *string          `aws:"SubjectType"`
+	Issuer           *string          `aws:"Issuer"`
+	Audience         *string          `aws:"Audience"`
+	NameQualifier    *string          `aws:"NameQualifier"`
+	SourceIdentity   *string          `aws:"SourceIdentity,min=2,max=64" pattern:"[\\w+=,.@-]*"`
 }
 
 // AssumeRoleWithWebIdentityInput is what AssumeRoleWithWebIdentity takes.
 type AssumeRoleWithWebIdentityInput struct {
-	DurationSeconds  *int64                  `aws:"DurationSeconds,min=900,max=43200"`
-	Policy           *string                 `aws:"Policy,min=1,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
-	PolicyArns       []*PolicyDescriptorType `aws:"PolicyArns"`
-	ProviderId       *string                 `aws:"ProviderId,min=4,max=2048"`
 	RoleArn          *string                 `aws:"RoleArn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	RoleSessionName  *string                 `aws:"RoleSessionName,required,min=2,max=64" pattern:"[\\w+=,.@-]*"`
 	WebIdentityToken *string                 `aws:"WebIdentityToken,required,min=4,max=20000"`
+	ProviderId       *string                 `aws:"ProviderId,min=4,max=2048"`
+	PolicyArns       []*PolicyDescriptorType `aws:"PolicyArns"`
+	Policy           *string                 `aws:"Policy,min=1,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
+	DurationSeconds  *int64                  `aws:"DurationSeconds,min=900,max=43200"`
 }
 
 // AssumeRoleWithWebIdentityOutput is what AssumeRoleWithWebIdentity gives.
 type AssumeRoleWithWebIdentityOutput struct {
-	AssumedRoleUser             *AssumedRoleUser `aws:"AssumedRoleUser"`
-	Audience                    *string          `aws:"Audience"`
 	Credentials                 *Credentials     `aws:"Credentials"`
+	SubjectFromWebIdentityToken *string          `aws:"SubjectFromWebIdentityToken,min=6,max=255"`
+	AssumedRoleUser             *AssumedRoleUser `aws:"AssumedRoleUser"`
 	PackedPolicySize            *int64           `aws:"PackedPolicySize,min=0"`
 	Provider                    *string          `aws:"Provider"`
+	Audience                    *string          `aws:"Audience"`
 	SourceIdentity              *string          `aws:"SourceIdentity,min=2,max=64" pattern:"[\\w+=,.@-]*"`
-	SubjectFromWebIdentityToken *string          `aws:"SubjectFromWebIdentityToken,min=6,max=255"`
 }
 
 // DecodeAuthorizationMessageInput is what DecodeAuthorizationMessage takes.
@@ -99,17 +99,17 @@ type GetCallerIdentityInput struct {
 
 // GetCallerIdentityOutput is what GetCallerIdentity gives.
 type GetCallerIdentityOutput struct {
+	UserId  *string `aws:"UserId"`
 	Account *string `aws:"Account"`
 	Arn     *string `aws:"Arn,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
-	UserId  *string `aws:"UserId"`
 }
 
 // GetFederationTokenInput is what GetFederationToken takes.
 type GetFederationTokenInput struct {
-	DurationSeconds *int64                  `aws:"DurationSeconds,min=900,max=129600"`
 	Name            *string                 `aws:"Name,required,min=2,max=32" pattern:"[\\w+=,.@-]*"`
 	Policy          *string                 `aws:"Policy,min=1,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+"`
 	PolicyArns      []*PolicyDescriptorType `aws:"PolicyArns"`
+	DurationSeconds *int64                  `aws:"DurationSeconds,min=900,max=129600"`
 	Tags            []*Tag                  `aws:"Tags,max=50"`
 }
 
@@ -134,22 +134,22 @@ type GetSessionTokenOutput struct {
 
 // AssumedRoleUser is a structure of AWS's model.
 type AssumedRoleUser struct {
-	Arn           *string `aws:"Arn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	AssumedRoleId *string `aws:"AssumedRoleId,required,min=2,max=193" pattern:"[\\w+=,.@:-]*"`
+	Arn           *string `aws:"Arn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 }
 
 // Credentials is a structure of AWS's model.
 type Credentials struct {
 	AccessKeyId     *string    `aws:"AccessKeyId,required,min=16,max=128" pattern:"[\\w]*"`
-	Expiration      *time.Time `aws:"Expiration,required"`
 	SecretAccessKey *string    `aws:"SecretAccessKey,required"`
 	SessionToken    *string    `aws:"SessionToken,required"`
+	Expiration      *time.Time `aws:"Expiration,required"`
 }
 
 // FederatedUser is a structure of AWS's model.
 type FederatedUser struct {
-	Arn             *string `aws:"Arn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 	FederatedUserId *string `aws:"FederatedUserId,required,min=2,max=193" pattern:"[\\w+=,.@\\:-]*"`
+	Arn             *string `aws:"Arn,required,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
 }
 
 // PolicyDescriptorType is a structure of AWS's model.
@@ -159,8 +159,8 @@ type PolicyDescriptorType struct {
 
 // ProvidedContext is a structure of AWS's model.
 type ProvidedContext struct {
-	ContextAssertion *string `aws:"ContextAssertion,min=4,max=2048"`
 	ProviderArn      *string `aws:"ProviderArn,min=20,max=2048" pattern:"[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+"`
+	ContextAssertion *string `aws:"ContextAssertion,min=4,max=2048"`
 }
 
 // Tag is a structure of AWS's model.
