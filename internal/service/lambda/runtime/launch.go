@@ -186,8 +186,11 @@ func (f *Finder) node(fn Function) (Launch, error) {
 	if o := fn.Vars["NODE_OPTIONS"]; o != "" && fn.LayerDir != "" {
 		env = append(env, "NODE_OPTIONS="+strings.ReplaceAll(o, "/opt/", fn.LayerDir+"/"))
 	}
-	// The heap may take nine tenths of the memory, so that V8 collects before the limit is met.
-	argv := []string{in.path, "--max-old-space-size=" + strconv.Itoa(max(fn.MemoryMB*9/10, 110)), filepath.Join(dir, "bootstrap.cjs")}
+	argv := []string{in.path, filepath.Join(dir, "bootstrap.cjs")}
+	if !strings.Contains(fn.Vars["NODE_OPTIONS"], "max-old-space-size") {
+		// The heap may take nine tenths of the memory, so that V8 collects before the limit is met.
+		argv = slices.Insert(argv, 1, "--max-old-space-size="+strconv.Itoa(max(fn.MemoryMB*9/10, 110)))
+	}
 	return Launch{Argv: argv, Env: env, Speaks: Frames, Version: "nodejs:" + in.version, Warning: warning}, nil
 }
 

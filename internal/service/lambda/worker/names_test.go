@@ -288,3 +288,35 @@ def handler(event, context):
 		})
 	}
 }
+
+const goClient = `package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda"
+)
+
+func main() {
+	lambda.Start(func() (int, error) {
+		resp, err := http.Post("https://abc123.execute-api.us-east-1.amazonaws.com/prod/@connections/x", "", strings.NewReader("hi"))
+		if err != nil {
+			return 0, err
+		}
+		return resp.StatusCode, nil
+	})
+}
+`
+
+func TestNames_Go(t *testing.T) {
+	dir := buildGo(t, "v1.55.1", goClient)
+	e := startEdge(t)
+	p := startPool(t, Options{})
+	s, _ := spec(t, "provided.al2023", "x", dir)
+	s.Extra = e.extra()
+	succeeds(t, p, s, `{}`, `200`)
+	if got, want := e.last(), `POST https(abc123.execute-api.us-east-1.amazonaws.com) abc123.execute-api.us-east-1.amazonaws.com/prod/@connections/x "hi"`; got != want {
+		t.Errorf("the edge saw %s, want %s", got, want)
+	}
+}

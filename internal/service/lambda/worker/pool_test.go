@@ -246,3 +246,54 @@ func TestPool_Memory(t *testing.T) {
 		t.Errorf("log = %s", r.LogTail)
 	}
 }
+
+// TestPool_Books lets functions end in every way at once, and then looks whether the pool has kept its books.
+func TestPool_Books(t *testing.T) {
+	need(t, "node")
+	p := startPool(t, Options{MaxProcesses: 5})
+	sources := []string{
+		`exports.handler = async (e) => { switch (e.k) { case 0: process.exit(1); case 1: throw new Error("x"); case 2: setImmediate(() => process.exit(0)); return 2; case 3: Promise.reject(1); await new Promise((r) => setTimeout(r, 100)); case 4: for (;;); default: return e.k } }`,
+		`if (Math.random() < 0.3) throw new Error("load"); if (Math.random() < 0.3) process.exit(0); exports.handler = async (e) => e.k`,
+	}
+	var specs []*Spec
+	for i, src := range sources {
+		s, _ := js(t, src)
+		s.ID = fmt.Sprint(t.Name(), i)
+		s.Timeout = 300 * time.Millisecond
+		specs = append(specs, s)
+	}
+	var wg sync.WaitGroup
+	for i := range 120 {
+		wg.Go(func() {
+			ctx := t.Context()
+			if i%10 == 9 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, time.Duration(i)*time.Millisecond)
+				defer cancel()
+			}
+			r, err := p.Invoke(ctx, specs[i%2], Invocation{Payload: fmt.Appendf(nil, `{"k":%d}`, i%7)})
+			if err != nil && !errors.Is(err, ErrSaturated) && !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			if err == nil && len(r.Payload) == 0 {
+				t.Error("a result without a payload")
+			}
+			if i%40 == 0 {
+				p.Retire(specs[0].ID)
+			}
+		})
+	}
+	wg.Wait()
+	eventually(t, "nothing is counted as busy, starting or waiting", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		idle := 0
+		for _, g := range p.groups {
+			if g.busy != 0 || g.starting != 0 || len(g.waiters) != 0 || g.prepare != 0 {
+				return false
+			}
+			idle += len(g.idle)
+		}
+		return p.starts == 0 && p.first == 0 && len(p.queue) == 0 && idle == len(p.live)
+	})
+}

@@ -187,7 +187,6 @@ function invoke(head, text) {
     if (hint) log.line(hint);
     return die('Uncaught Exception', 1, err);
   }
-  process.chdir(taskRoot);
   socket.on('data', receive);
   socket.resume();
   send(READY, '');
