@@ -35,11 +35,16 @@ func rawFin(fd int32) { syscall.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.
 
 // rawEpollWait returns what is ready without waiting.
 func rawEpollWait(ep uintptr, events []unix.EpollEvent) int {
-	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, ep, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	if e != 0 {
-		return 0
+	for {
+		n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, ep, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		switch e {
+		case 0:
+			return int(n)
+		case syscall.EINTR: // to park now could mean to sleep through what is ready
+		default:
+			return 0
+		}
 	}
-	return int(n)
 }
 
 // An event carries slot and generation of its connection where epoll keeps
