@@ -2,8 +2,10 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/json"
 	"github.com/sallyport/sallyport/internal/policy"
@@ -33,13 +35,33 @@ type readyPrincipal struct {
 	trust  *policy.Document
 }
 
-// watch follows the store until ctx is done.
+// watch follows the store until ctx is done. While the store cannot be reached, decisions read it themselves, and so fail.
 func (s *Service) watch(ctx context.Context) error {
+	const pause = time.Second
+	for {
+		err := s.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			return err
+		}
+		s.log.WarnContext(ctx, "lost sight of the identities that are stored", "err", err)
+		s.watched.reset() // what is deleted meanwhile, nobody will tell
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (s *Service) follow(ctx context.Context) error {
 	st, err := s.db(ctx)
 	if err != nil {
 		return err
 	}
-	err = st.Watch(ctx, "", func(e store.Event) error {
+	return st.Watch(ctx, "", func(e store.Event) error {
 		switch {
 		case e.CaughtUp:
 			s.watched.mu.Lock()
@@ -52,10 +74,13 @@ func (s *Service) watch(ctx context.Context) error {
 		}
 		return nil
 	})
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
+}
+
+// reset forgets everything.
+func (w *watched) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ready, w.docs = false, nil
 }
 
 // set notes a document, or its removal if data is nil, unless a newer state is known.
