@@ -285,7 +285,7 @@ func checkSnapshots(ctx context.Context, t *testing.T, f *fixture, api string) {
 		if snapshot.Deployment.ID != stage.DeploymentID || snapshot.Stage.DeploymentID != stage.DeploymentID || snapshot.Deployment.API.ID != api {
 			t.Errorf("stage %s has deployment %q, its snapshot %q", name, stage.DeploymentID, snapshot.Deployment.ID)
 		}
-		if stage.AutoDeploy && len(snapshot.Deployment.Routes) != len(st.Routes) {
+		if stage.AutoDeploy && len(st.Routes) > 0 && len(snapshot.Deployment.Routes) != len(st.Routes) {
 			t.Errorf("stage %s serves %d routes of %d", name, len(snapshot.Deployment.Routes), len(st.Routes))
 		}
 	}
