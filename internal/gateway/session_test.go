@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/gateway/integration"
+)
+
+// A sleeper is a function that takes its time, and counts how many of it run.
+type sleeper struct {
+	mu                  sync.Mutex
+	running, most, done int
+}
+
+func (s *sleeper) InvokeFrom(ctx context.Context, _, _, _ string, _ []byte) ([]byte, bool, error) {
+	s.mu.Lock()
+	s.running++
+	s.most = max(s.most, s.running)
+	s.mu.Unlock()
+	time.Sleep(rand.N(10 * time.Millisecond))
+	s.mu.Lock()
+	s.running--
+	s.done++
+	s.mu.Unlock()
+	return []byte(`{}`), false, ctx.Err()
+}
+
+// TestSessionRunsAll throws messages at a session in bursts, and looks that all run, never too many at once, and nothing stays behind.
+func TestSessionRunsAll(t *testing.T) {
+	for _, concurrency := range []int{1, 2, 7, 128} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fn := &sleeper{}
+				g := New(Config{Concurrency: concurrency, Backends: integration.Backends{Lambda: fn}})
+				st := compile(&apigateway.Snapshot{Deployment: apigateway.Deployment{
+					API:    apigateway.API{RouteSelectionExpression: "$request.body.action"},
+					Routes: []apigateway.Route{{Key: "$default", Target: "integrations/i"}},
+					Integrations: []apigateway.Integration{{
+						ID: "i", Type: apigateway.AWSProxy, URI: "arn:aws:lambda:us-east-1:000000000000:function:f",
+					}},
+				}}, &g.cfg)
+				s := &session{}
+				started := 0
+				for range 50 {
+					for range rand.N(20) {
+						c := g.newCall()
+						c.kind, c.s, c.st, c.r, c.m.at = Message, s, st, st.fallback, time.Now()
+						c.prepare([]byte("x"))
+						if err := s.start(g, c, false); err != nil {
+							t.Fatal(err)
+						}
+						started++
+					}
+					time.Sleep(rand.N(5 * time.Millisecond))
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				fn.mu.Lock()
+				defer fn.mu.Unlock()
+				if fn.done != started || fn.most > concurrency || s.work != nil || g.calls.n != 0 {
+					t.Errorf("%d of %d ran, at most %d at once; left: %v, %d", fn.done, started, fn.most, s.work, g.calls.n)
+				}
+			})
+		})
+	}
+}
+
+func TestCallsWaitAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c calls
+		for range 3 {
+			if !c.begin() {
+				t.Fatal("a call may not begin")
+			}
+		}
+		go func() {
+			time.Sleep(time.Second)
+			c.end()
+			c.end()
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		if left := c.close(ctx); left != 1 || time.Since(start) != time.Minute {
+			t.Errorf("%d left after %v, want 1 after a minute", left, time.Since(start))
+		}
+		if c.begin() {
+			t.Error("a call began after the end")
+		}
+		go c.end()
+		if left := c.close(t.Context()); left != 0 {
+			t.Errorf("%d left, want 0", left)
+		}
+	})
+}
