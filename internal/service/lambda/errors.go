@@ -6,10 +6,10 @@ import (
 	"github.com/sallyport/sallyport/internal/awsapi"
 )
 
-// Constructors of what callers may see, in AWS's words. Bodies carry Type, as AWS's do.
+// Constructors of what callers may see, in AWS's words.
 
 func failure(code string, status int, format string, args ...any) *awsapi.Error {
-	return awsapi.Errorf(code, status, format, args...).With("Type", "User")
+	return awsapi.Errorf(code, status, format, args...)
 }
 
 func errFunctionNotFound(arn string) error {

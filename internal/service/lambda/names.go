@@ -89,7 +89,7 @@ func findTarget(ctx context.Context, text, qualifier string) (target, error) {
 // without. It does not allocate: every message of a gateway comes by.
 func splitName(text string) (t target, ok bool) {
 	rest := text
-	if after, whole := strings.CutPrefix(text, "arn:"); whole {
+	if after, whole := strings.CutPrefix(text, "arn:"); whole && strings.Count(after, ":") >= 5 { // a function may be called arn
 		partition, after, _ := strings.Cut(after, ":")
 		service, after, _ := strings.Cut(after, ":")
 		region, after, _ := strings.Cut(after, ":")
