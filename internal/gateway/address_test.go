@@ -151,7 +151,7 @@ func TestTwoAPIs_DP022(t *testing.T) {
 	}
 }
 
-func TestExtensions(t *testing.T) {
+func TestExtensions_DP019_DP020(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.deploy()

@@ -29,8 +29,8 @@ except client.exceptions.PayloadTooLargeException as e:
 print(client.delete_connection(ConnectionId=live)["ResponseMetadata"]["HTTPStatusCode"])
 `
 
-// TestBoto3 drives @connections with AWS's Python SDK, through both local addresses.
-func TestBoto3(t *testing.T) {
+// TestBoto3_DP284_DP286_DP295_AU005 drives @connections with AWS's Python SDK, through both local addresses.
+func TestBoto3_DP284_DP286_DP295_AU005(t *testing.T) {
 	if err := exec.Command("python3", "-c", "import boto3").Run(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("python3 with boto3 is needed in CI")

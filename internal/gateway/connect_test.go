@@ -25,7 +25,7 @@ func mock(request string, responses map[string]string) func(*apigateway.Route, *
 	}
 }
 
-func TestConnectStatus(t *testing.T) {
+func TestConnectStatus_DP048(t *testing.T) {
 	integrationOf := func(change func(*apigateway.Integration)) []func(*apigateway.Route, *apigateway.Integration) {
 		return []func(*apigateway.Route, *apigateway.Integration){func(_ *apigateway.Route, i *apigateway.Integration) { change(i) }}
 	}
@@ -124,7 +124,7 @@ func TestConnectTimeout_DP037(t *testing.T) {
 	}
 }
 
-func TestConnectWithoutRoute_DP023(t *testing.T) {
+func TestConnectWithoutRoute_DP023_DP056(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.deploy()
@@ -133,8 +133,8 @@ func TestConnectWithoutRoute_DP023(t *testing.T) {
 	}
 }
 
-// TestConnectPending follows an upgrade whose $connect takes its time.
-func TestConnectPending(t *testing.T) {
+// TestConnectPending_DP024_DP045_DP046_DP047_DP051_DP052 follows an upgrade whose $connect takes its time.
+func TestConnectPending_DP024_DP045_DP046_DP047_DP051_DP052(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	entered, release := make(chan string), make(chan struct{})
@@ -238,7 +238,7 @@ func TestClientGoneDuringConnect_DP049(t *testing.T) {
 	}
 }
 
-func TestSubprotocols(t *testing.T) {
+func TestSubprotocols_DP057(t *testing.T) {
 	for _, tt := range []struct {
 		name, offer, result string
 		status              int

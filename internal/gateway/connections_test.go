@@ -63,7 +63,7 @@ func TestPost(t *testing.T) {
 	}
 }
 
-func TestPostSizes(t *testing.T) {
+func TestPostSizes_DP080_DP279_DP280(t *testing.T) {
 	_, n := connectable(t)
 	c, id := n.join("/prod")
 	for _, size := range []int{0, 1, 100 << 10, 128 << 10} { // DP-080 DP-279
@@ -109,8 +109,10 @@ func TestConnectionErrors(t *testing.T) {
 		{"DP-302 other_stage", "POST", "/prod/@connections/" + dev, "x", "AKIAALL", 410, "GoneException", ""},
 		{"DP-294 unsigned", "POST", "/prod/@connections/" + id, "x", "", 403, "MissingAuthenticationTokenException", `{"message":"Missing Authentication Token"}`},
 		{"unknown_key", "POST", "/prod/@connections/" + id, "x", "AKIAZZZ", 403, "UnrecognizedClientException", `{"message":"The security token included in the request is invalid."}`},
-		{"DP-298 denied", "POST", "/prod/@connections/" + id, "x", "AKIANONE", 403, "AccessDeniedException",
-			`{"Message":"User: arn:aws:iam::000000000000:user/AKIANONE is not authorized to perform: execute-api:ManageConnections on resource: arn:aws:execute-api:us-east-1:********0000:q7d3k9x2ab/prod/POST/@connections/{connectionId}"}`},
+		{
+			"DP-298 denied", "POST", "/prod/@connections/" + id, "x", "AKIANONE", 403, "AccessDeniedException",
+			`{"Message":"User: arn:aws:iam::000000000000:user/AKIANONE is not authorized to perform: execute-api:ManageConnections on resource: arn:aws:execute-api:us-east-1:********0000:q7d3k9x2ab/prod/POST/@connections/{connectionId}"}`,
+		},
 		{"denied_dead", "POST", "/prod/@connections/" + goneID, "x", "AKIANONE", 403, "AccessDeniedException", "*"},
 		{"DP-303 utf8", "POST", "/prod/@connections/" + id, "\xff", "AKIAALL", 400, "BadRequestException", "*"},
 		{"method", "PUT", "/prod/@connections/" + id, "x", "AKIAALL", 403, "MissingAuthenticationTokenException", `{"message":"Missing Authentication Token"}`},
@@ -173,7 +175,7 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-func TestGet(t *testing.T) {
+func TestGet_DP285_DP287_DP288(t *testing.T) {
 	w, n := connectable(t)
 	c, id := n.join("/prod", "User-Agent:-") // DP-288
 	get := func() (connected, active time.Time) {

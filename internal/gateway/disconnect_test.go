@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/internal/gateway"
 )
 
-func TestDisconnect(t *testing.T) {
+func TestDisconnect_DP088_DP090_DP091(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		end    func(n *node, c *client, id string)
@@ -19,7 +19,7 @@ func TestDisconnect(t *testing.T) {
 		{"DP-082 code", func(_ *node, c *client, _ string) { c.close(1001, ""); c.wantClose(1001, "*") }, 1001, ""},
 		{"DP-070 own_code", func(_ *node, c *client, _ string) { c.close(4001, "bye"); c.wantClose(4001, "*") }, 4001, "bye"},
 		{"DP-083 no_code", func(_ *node, c *client, _ string) { c.frame(0x88, nil) }, 1005, "Client-side close frame status not set"},
-		{"DP-085 DP-289 deleted", func(n *node, c *client, id string) {
+		{"DP-085 DP-289 DP-290 deleted", func(n *node, c *client, id string) {
 			if resp, _ := n.call("DELETE", "/prod/@connections/"+id, "", "AKIAALL"); resp.StatusCode != 204 {
 				c.t.Errorf("DELETE: %d", resp.StatusCode)
 			}

@@ -24,6 +24,6 @@
 // microseconds of each other is the scheduler's choice; with a Concurrency of 1 the order is strict. A client that is further ahead has
 // its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
 //
-// Not here yet: custom domains, Lambda authorizers, API keys, models, access logs, metrics. A route that needs one of the
-// first three refuses and says so.
+// Not here yet: custom domains, Lambda authorizers, API keys, models, access logs, metrics. A $connect route that asks for an
+// authorizer or an API key refuses, and says why; messages are not validated against models, which is said when the stage is served.
 package gateway

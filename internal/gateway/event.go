@@ -25,8 +25,11 @@ func appendHead(dst []byte, st *stage, id loop.ID, connectedAt time.Time, h *loo
 	dst = append(dst, `,"identity":{`...)
 	if caller != nil {
 		for _, m := range [][2]string{
-			{"accountId", caller.Account}, {"caller", caller.UserID}, {"user", caller.UserID},
-			{"userArn", caller.ARN}, {"accessKey", caller.AccessKeyID},
+			{"accountId", caller.Account},
+			{"caller", caller.UserID},
+			{"user", caller.UserID},
+			{"userArn", caller.ARN},
+			{"accessKey", caller.AccessKeyID},
 		} {
 			dst = json.AppendQuoted(dst, m[0])
 			dst = append(dst, ':')

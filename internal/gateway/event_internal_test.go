@@ -57,14 +57,14 @@ func (f fields) get(name string) string {
 func FuzzEvents(f *testing.F) {
 	f.Add("x-CuStom", "a\"b", "/prod?a=%20&a=\xff&%zz", "body\n\"\\\u2028", "reason\x01")
 	f.Fuzz(func(t *testing.T, name, value, target, body, reason string) {
-		st, head := benchStage()
+		st, _ := benchStage()
 		r := st.fallback
 		h := &loop.Handshake{
 			Target: target, Host: value, Remote: netip.MustParseAddrPort("[::1]:1"),
 			Headers: []loop.Header{{Name: name, Value: value}, {Name: "User-Agent", Value: body}, {Name: strings.ToUpper(name), Value: body}},
 		}
 		m := moment{at: time.Now()}
-		head = appendHead(nil, st, loop.ID{}, m.at, h, nil)
+		head := appendHead(nil, st, loop.ID{}, m.at, h, nil)
 		connect := m.appendConnect(nil, st, r, head, h)
 		message := m.appendMessage(nil, st, r, head, loop.ID{}, []byte(body))
 		disconnect := m.appendDisconnect(nil, st, r, head, loop.Closure{Code: 4000, Reason: reason})

@@ -33,7 +33,7 @@ func all(changes ...change) []change {
 	return append(changes, route("$connect"), route("$default", twoWay), route("$disconnect"))
 }
 
-func TestEvents(t *testing.T) {
+func TestEvents_DP076_DP077_DP078_DP079_DP193_DP194_DP195_DP196_DP200(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.deploy(all()...)
@@ -43,15 +43,15 @@ func TestEvents(t *testing.T) {
 	shared := members{"apiId", "connectedAt", "connectionId", "domainName", "eventType", "extendedRequestId", "identity", "messageDirection", "requestId", "requestTime", "requestTimeEpoch", "routeKey", "stage"}
 	ids := map[string]bool{}
 	for _, tt := range []struct {
-		kind, route  string
-		event        map[string]any
-		top, context members
+		proves, kind, route string
+		event               map[string]any
+		top, context        members
 	}{
-		{"CONNECT", "$connect", connect, members{"headers", "isBase64Encoded", "multiValueHeaders", "requestContext"}, shared},                                                                            // DP-181 DP-182 DP-192 DP-198
-		{"MESSAGE", "$default", message, members{"body", "isBase64Encoded", "requestContext"}, append(slices.Clone(shared), "messageId")},                                                                 // DP-189
-		{"DISCONNECT", "$disconnect", disconnect, members{"headers", "isBase64Encoded", "multiValueHeaders", "requestContext"}, append(slices.Clone(shared), "disconnectReason", "disconnectStatusCode")}, // DP-092
+		{"DP-181 DP-182 DP-192 DP-198", "CONNECT", "$connect", connect, members{"headers", "isBase64Encoded", "multiValueHeaders", "requestContext"}, shared}, // DP-181 DP-182 DP-192 DP-198
+		{"DP-189", "MESSAGE", "$default", message, members{"body", "isBase64Encoded", "requestContext"}, append(slices.Clone(shared), "messageId")},           // DP-189
+		{"DP-092", "DISCONNECT", "$disconnect", disconnect, members{"headers", "isBase64Encoded", "multiValueHeaders", "requestContext"}, append(slices.Clone(shared), "disconnectReason", "disconnectStatusCode")},
 	} {
-		t.Run(tt.kind, func(t *testing.T) {
+		t.Run(tt.proves+" "+tt.kind, func(t *testing.T) {
 			if diff := cmp.Diff(sorted(tt.top), keysOf(tt.event)); diff != "" {
 				t.Errorf("members (-want +got):\n%s", diff)
 			}
@@ -98,7 +98,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("body %q, want %q", got, text)
 		}
 	})
-	t.Run("headers", func(t *testing.T) {
+	t.Run("DP-185 DP-186 DP-187 DP-188 headers", func(t *testing.T) {
 		h := dig(connect, "headers").(map[string]any)
 		for name, want := range map[string]any{
 			"Host": host, "x-CuStom": "1", "X-Twice": "b", "X-Forwarded-For": "9.9.9.9, 127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Port": "80",
@@ -127,7 +127,7 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-func TestEventQuery(t *testing.T) {
+func TestEventQuery_DP183_DP184_DP197(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.deploy(all()...)
@@ -148,7 +148,7 @@ func TestEventQuery(t *testing.T) {
 	}
 }
 
-func TestStageVariables(t *testing.T) {
+func TestStageVariables_DP191_DP309(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	variables := func(v map[string]string) change {

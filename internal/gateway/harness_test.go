@@ -192,9 +192,10 @@ func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, stores: storemem.New(), bus: busmem.New(), clock: &clock{}, records: &records{},
 		functions: &functions{table: map[string]function{}, denied: map[string]bool{}, busy: map[string]int{}},
-		keys: keys{"AKIAALL": {
-			"execute-api:ManageConnections arn:aws:execute-api:*", "execute-api:Invoke arn:aws:execute-api:*",
-		}, "AKIANONE": nil,
+		keys: keys{
+			"AKIAALL": {
+				"execute-api:ManageConnections arn:aws:execute-api:*", "execute-api:Invoke arn:aws:execute-api:*",
+			}, "AKIANONE": nil,
 			"AKIAPOST": {"execute-api:ManageConnections arn:aws:execute-api:us-east-1:000000000000:q7d3k9x2ab/prod/POST/@connections/*"},
 		},
 	}

@@ -91,7 +91,7 @@ func TestRouteSelection(t *testing.T) {
 	}
 }
 
-func TestErrorFrames(t *testing.T) {
+func TestErrorFrames_DP117_DP118_DP123(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("connect", returns(`{}`))
@@ -167,7 +167,7 @@ func TestFunctionAnswers(t *testing.T) {
 	}
 }
 
-func TestTwoWayByRouteResponse(t *testing.T) {
+func TestTwoWayByRouteResponse_DP126_DP127(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("response", returns(`{"body":"x"}`))
@@ -245,7 +245,7 @@ func TestCompletionOrder_DP139(t *testing.T) {
 	c.want("slow")
 }
 
-func TestPushBeforeReply_DP140(t *testing.T) {
+func TestPushBeforeReply_DP053_DP140(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("join", func(e map[string]any) string {
@@ -398,6 +398,33 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+func TestPing_DP067(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	w.deploy()
+	c := n.connect("/prod")
+	c.frame(0x89, []byte("x"))
+	if op, payload := c.read(); op != 10 || string(payload) != "x" {
+		t.Errorf("got opcode %d with %q, want a pong with x", op, payload)
+	}
+}
+
+func TestSharedIntegration_DP180(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	w.on("one", echoes)
+	w.deploy(route("one", twoWay), func(s *apigateway.Snapshot) {
+		second := s.Deployment.Routes[0]
+		second.ID, second.Key = "r2", "two"
+		s.Deployment.Routes = append(s.Deployment.Routes, second)
+	})
+	c := n.connect("/prod")
+	for _, key := range []string{"one", "two"} {
+		c.send(`{"action":"` + key + `"}`)
+		c.want(key + ` {"action":"` + key + `"}`)
+	}
+}
+
 // fragments sends a message of n bytes in frames of at most 32 KB.
 func fragments(c *client, n int) {
 	first := byte(0x01)
@@ -412,7 +439,7 @@ func fragments(c *client, n int) {
 	}
 }
 
-func TestIdle(t *testing.T) {
+func TestIdle_DP071_DP072_DP073_DP074_DP075_DP084(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("disconnect", returns(`{}`))

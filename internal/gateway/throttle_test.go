@@ -12,7 +12,7 @@ func limits(rate float64, burst int) apigateway.RouteSettings {
 	return apigateway.RouteSettings{ThrottlingRateLimit: &rate, ThrottlingBurstLimit: &burst}
 }
 
-func TestRouteThrottle(t *testing.T) {
+func TestRouteThrottle_DP272_DP274_DP275(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("join", returns(`{"body":"ok"}`))
