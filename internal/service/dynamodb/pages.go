@@ -137,7 +137,8 @@ func (h *handle) page(v view, r *pageRequest, span engine.Span, backwards bool) 
 		out.LastEvaluatedKey = keyItem(h.Schema, v.Name, p.Items[len(p.Items)-1])
 	}
 	items := p.Items
-	if narrow := h.narrow(v, r); r.filter != nil || narrow != nil || r.projection != nil {
+	counts := r.selects == "COUNT" && r.filter == nil
+	if narrow := h.narrow(v, r); !counts && (r.filter != nil || narrow != nil || r.projection != nil) {
 		items = nil
 		for _, data := range p.Items {
 			it, err := data.Decode()

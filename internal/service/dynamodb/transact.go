@@ -48,7 +48,10 @@ func (s *Service) transactGetItems(ctx context.Context, in *transactGetInput) (*
 		handles[i] = h
 		changes[i] = &engine.Change{Table: h.table, Key: key}
 	}
-	rows := handles[0].space.ReadAll(changes)
+	rows, err := handles[0].space.ReadAll(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
 	out := &transactGetOutput{}
 	for i, data := range rows {
 		shown, err := show(data, projections[i])

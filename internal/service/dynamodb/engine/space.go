@@ -21,7 +21,7 @@ type Space struct {
 	docs     store.Store
 	log      *slog.Logger
 	register func(context.Context) error
-	locks    [stripes]sync.Mutex // of keys, held by this node's writers; taken in the order of the array
+	locks    [stripes]chan struct{} // of keys: this node's writers put one in while they write, in the order of the array
 
 	mu      sync.RWMutex // guards all below
 	ready   chan struct{}
@@ -34,6 +34,9 @@ type Space struct {
 
 func newSpace(docs store.Store, log *slog.Logger) *Space {
 	s := &Space{docs: docs, log: log, ready: make(chan struct{})}
+	for i := range s.locks {
+		s.locks[i] = make(chan struct{}, 1)
+	}
 	s.clear()
 	return s
 }
@@ -84,12 +87,19 @@ func (s *Space) follow(ctx context.Context) {
 	}
 }
 
-// event takes one event of the store's watch.
+// event takes one event of the store's watch. A document that cannot be read is left out, so that it does not take all others with it.
 func (s *Space) event(e store.Event) error {
 	if e.CaughtUp {
 		s.caughtUp()
 		return nil
 	}
+	if err := s.take(e); err != nil {
+		s.log.Error("left out a document that cannot be read", "key", e.Key, "error", err)
+	}
+	return nil
+}
+
+func (s *Space) take(e store.Event) error {
 	kind, rest, _ := strings.Cut(e.Key, "/")
 	switch kind {
 	case "i":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -92,7 +93,22 @@ func (s *Space) expireItems(ctx context.Context, t *Table, now time.Time) error 
 	if schema.TTL == "" {
 		return nil
 	}
-	for _, data := range t.expired(now) {
+	for {
+		batch := t.expired(now)
+		if err := s.expire(ctx, t, schema, batch, now); err != nil {
+			return err
+		}
+		if len(batch) < expireBatch {
+			return nil
+		}
+	}
+}
+
+// expireBatch is how many items are looked for at once.
+const expireBatch = 1000
+
+func (s *Space) expire(ctx context.Context, t *Table, schema *Schema, batch []item.Encoded, now time.Time) error {
+	for _, data := range batch {
 		key, ok := schema.Key.keyOf(data.Get)
 		if !ok {
 			continue
@@ -110,9 +126,9 @@ func (s *Space) expireItems(ctx context.Context, t *Table, now time.Time) error 
 	return nil
 }
 
-var errAlive = fmt.Errorf("dynamodb: item has not expired")
+var errAlive = errors.New("dynamodb: item has not expired")
 
-// expired returns up to a thousand items whose time has passed.
+// expired returns items whose time has passed, up to expireBatch.
 func (t *Table) expired(now time.Time) []item.Encoded {
 	at := func(when time.Time) position {
 		return string(item.AppendSortable(nil, strconv.FormatInt(when.Unix(), 10)))
@@ -121,7 +137,7 @@ func (t *Table) expired(now time.Time) []item.Encoded {
 	defer t.mu.RUnlock()
 	for _, x := range t.indexes {
 		if x.ttl {
-			return readPage(&x.items, Read{Span: Span{at(now.Add(-maxTTLAge)), at(now)}, Limit: 1000, MaxBytes: 1 << 30}).Items
+			return readPage(&x.items, Read{Span: Span{at(now.Add(-maxTTLAge)), at(now)}, Limit: expireBatch, MaxBytes: 1 << 30}).Items
 		}
 	}
 	return nil
@@ -130,7 +146,7 @@ func (t *Table) expired(now time.Time) []item.Encoded {
 func isExpired(v item.Value, now time.Time) bool {
 	return v.Kind == item.N &&
 		item.CompareNumbers(v.Str, strconv.FormatInt(now.Unix(), 10)) < 0 &&
-		item.CompareNumbers(v.Str, strconv.FormatInt(now.Add(-maxTTLAge).Unix(), 10)) > 0
+		item.CompareNumbers(v.Str, strconv.FormatInt(now.Add(-maxTTLAge).Unix(), 10)) >= 0
 }
 
 // oldRecords returns the documents of records that have been kept long enough.

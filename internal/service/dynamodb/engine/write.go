@@ -56,7 +56,10 @@ func (e *UsedError) Error() string { return "dynamodb: client request token was 
 // Write makes all changes, each to another item, or none. It returns ErrRefused if a change refused, and then every change's Err tells
 // what its function returned, and a *UsedError if the token was used.
 func (s *Space) Write(ctx context.Context, token *Token, changes ...*Change) error {
-	unlock := s.lock(changes)
+	unlock, err := s.lock(ctx, changes)
+	if err != nil {
+		return err
+	}
 	defer unlock()
 	for _, c := range changes {
 		c.at = c.Key.position()
@@ -108,37 +111,51 @@ func (s *Space) Write(ctx context.Context, token *Token, changes ...*Change) err
 
 // ReadAll returns the items of all changes as they were at one moment: no transaction of this node is half seen. What the changes
 // would do does not matter.
-func (s *Space) ReadAll(changes []*Change) []item.Encoded {
-	unlock := s.lock(changes)
+func (s *Space) ReadAll(ctx context.Context, changes []*Change) ([]item.Encoded, error) {
+	unlock, err := s.lock(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
 	defer unlock()
 	out := make([]item.Encoded, len(changes))
 	for i, c := range changes {
 		out[i] = c.Table.Get(c.Key)
 	}
-	return out
+	return out, nil
 }
 
-// lock takes the locks of all keys, in order.
-func (s *Space) lock(changes []*Change) (unlock func()) {
+// lock takes the locks of all keys, in order. Who waits longest comes first; who waits no longer leaves.
+func (s *Space) lock(ctx context.Context, changes []*Change) (unlock func(), err error) {
+	stripe := func(c *Change) uint32 { return bucket(c.Table.id+c.Key.Hash+c.Key.Range) % stripes }
 	if len(changes) == 1 {
-		l := &s.locks[bucket(changes[0].Table.id+changes[0].Key.Hash+changes[0].Key.Range)%stripes]
-		l.Lock()
-		return l.Unlock
+		l := s.locks[stripe(changes[0])]
+		select {
+		case l <- struct{}{}:
+			return func() { <-l }, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
-	var held []uint32
-	for _, c := range changes {
-		held = append(held, bucket(c.Table.id+c.Key.Hash+c.Key.Range)%stripes)
+	held := make([]uint32, len(changes))
+	for i, c := range changes {
+		held[i] = stripe(c)
 	}
 	slices.Sort(held)
 	held = slices.Compact(held)
-	for _, i := range held {
-		s.locks[i].Lock()
-	}
-	return func() {
+	release := func(held []uint32) {
 		for _, i := range held {
-			s.locks[i].Unlock()
+			<-s.locks[i]
 		}
 	}
+	for n, i := range held {
+		select {
+		case s.locks[i] <- struct{}{}:
+		case <-ctx.Done():
+			release(held[:n])
+			return nil, ctx.Err()
+		}
+	}
+	return func() { release(held) }, nil
 }
 
 // prepare computes what each change makes of its item, and the writes for it: first one for each change that writes, then records,
