@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	v1 "github.com/sallyport/sallyport/internal/awsapi/shapes/apigateway"
+	"github.com/sallyport/sallyport/internal/resource"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -126,4 +127,27 @@ func showAccount(a account) *v1.Account {
 		Features:          []string{"UsagePlans"},
 		ThrottleSettings:  &v1.ThrottleSettings{BurstLimit: new(int64(5000)), RateLimit: new(10000.0)},
 	}
+}
+
+type accountProperties struct {
+	CloudWatchRoleArn *string
+}
+
+// accountResource sets the account's role. AWS: deleting the resource leaves the setting, which others may rely on.
+func (s *Service) accountResource() resource.Type {
+	put := func(ctx context.Context, id string, p *accountProperties) (resource.Result, error) {
+		role := ""
+		set(&role, p.CloudWatchRoleArn)
+		err := s.setCloudWatchRole(ctx, role)
+		return resource.Result{PhysicalID: id, Attributes: map[string]any{"Id": id}}, err
+	}
+	return resource.New("AWS::ApiGateway::Account", resource.Handlers[accountProperties]{
+		Create: func(ctx context.Context, r resource.Request, p *accountProperties) (resource.Result, error) {
+			return put(ctx, apigateway.DerivedAPIID(r.Token), p)
+		},
+		Update: func(ctx context.Context, r resource.Request, p, _ *accountProperties) (resource.Result, error) {
+			return put(ctx, r.PhysicalID, p)
+		},
+		Delete: func(context.Context, resource.Request) error { return nil },
+	})
 }

@@ -26,6 +26,7 @@ func (s *Service) Resources() []resource.Type {
 		s.authorizerResource(),
 		s.deploymentResource(),
 		s.stageResource(),
+		s.accountResource(),
 	}
 }
 

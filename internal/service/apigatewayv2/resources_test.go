@@ -163,6 +163,16 @@ func TestResources(t *testing.T) {
 			t.Errorf("create = %v", err)
 		}
 	})
+	t.Run("account", func(t *testing.T) {
+		account := s.types["AWS::ApiGateway::Account"]
+		result, err := account.Create(f.ctx(), resource.Request{Token: "t", Properties: props{"CloudWatchRoleArn": "arn:aws:iam::000000000000:role/r"}})
+		if err != nil || result.Attributes["Id"] != result.PhysicalID {
+			t.Error(result, err)
+		}
+		if a := f.must(200, "GET", "/account", ""); a.text("cloudwatchRoleArn") != "arn:aws:iam::000000000000:role/r" {
+			t.Error(a.raw)
+		}
+	})
 	t.Run("DE-059 unknown property", func(t *testing.T) {
 		if err := s.types["Route"].Check(props{"ApiId": "a", "RouteKey": "k", "Foo": 1}); err == nil || !strings.Contains(err.Error(), "extraneous key [Foo]") {
 			t.Error(err)

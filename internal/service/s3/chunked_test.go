@@ -2,8 +2,10 @@ package s3
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http/httptest"
@@ -98,4 +100,32 @@ func FuzzChunkReader(f *testing.F) {
 			t.Fatalf("%q: %v", raw, err)
 		}
 	})
+}
+
+// chunked writes a body in AWS's own chunks; chunks and trailer are signed where sums is given.
+func chunked(data []byte, size int, sums *sigv4.Chunks, trailer string) []byte {
+	var b bytes.Buffer
+	for {
+		n := min(size, len(data))
+		part := data[:n]
+		data = data[n:]
+		fmt.Fprintf(&b, "%x", n)
+		if sums != nil {
+			fmt.Fprintf(&b, ";chunk-signature=%s", sums.Chunk(sha256.Sum256(part)))
+		}
+		b.WriteString("\r\n")
+		if n == 0 {
+			break
+		}
+		b.Write(part)
+		b.WriteString("\r\n")
+	}
+	if trailer != "" {
+		b.WriteString(trailer + "\r\n")
+		if sums != nil {
+			fmt.Fprintf(&b, "x-amz-trailer-signature:%s\r\n", sums.Trailer(sha256.Sum256([]byte(trailer+"\n"))))
+		}
+	}
+	b.WriteString("\r\n")
+	return b.Bytes()
 }
