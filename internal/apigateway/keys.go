@@ -11,6 +11,8 @@ package apigateway
 //	{account}/{region}/part/{apiId}/authorizer/{id}                             Authorizer
 //	{account}/{region}/part/{apiId}/stage/{name}                                Stage
 //	{account}/{region}/deployment/{apiId}/{id}                                  Deployment
+//	{account}/{region}/account                                                  settings of service/apigatewayv2 only
+//	{account}/{region}/vpclink/{id}                                             likewise
 //	snapshot/{apiId}/{stage}                                                    Snapshot: all that the data plane watches
 //	deleting/{apiId}                                                            what a deleted API left to be removed
 //

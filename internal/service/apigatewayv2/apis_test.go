@@ -306,3 +306,18 @@ func TestTags(t *testing.T) {
 		}
 	})
 }
+
+func TestVPCLinks(t *testing.T) {
+	f := newFixture(t)
+	a := f.must(201, "POST", "/v2/vpclinks", `{"name":"l","subnetIds":["subnet-1"],"tags":{"a":"b"}}`)
+	path := "/v2/vpclinks/" + a.text("vpcLinkId")
+	if a := f.must(200, "GET", path, ""); a.text("vpcLinkStatus") != "AVAILABLE" || fmt.Sprint(a.body["subnetIds"], a.body["securityGroupIds"], a.body["tags"]) != "[subnet-1] [] map[a:b]" {
+		t.Error(a.raw)
+	}
+	f.must(200, "PATCH", path, `{"name":"m"}`)
+	if a := f.must(200, "GET", "/v2/vpclinks", ""); !strings.Contains(a.raw, `"name":"m"`) {
+		t.Error(a.raw)
+	}
+	f.must(202, "DELETE", path, "")
+	f.refuse(t, refusal{method: "DELETE", path: path, status: 404, code: "NotFoundException"})
+}
