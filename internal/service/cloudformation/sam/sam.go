@@ -130,6 +130,7 @@ type transformer struct {
 	referable  map[string]map[string]string // by logical id and property, the logical id it stands for
 	deploys    []*preference
 	sets       map[string]*made // record set groups by id
+	embedded   []string         // connectors that other resources carry
 	causes     []*cause
 }
 
@@ -152,7 +153,7 @@ func Transform(d *template.Document, env Env) (*template.Document, error) {
 	if c := t.read(root); c != nil {
 		return nil, t.failed(c)
 	}
-	ids := d.Keys("Resources")
+	ids := append(d.Keys("Resources"), t.embedded...)
 	slices.SortStableFunc(ids, func(a, b string) int { return t.orderOf(a) - t.orderOf(b) })
 	for _, id := range ids {
 		if err := t.one(id); err != nil {
@@ -232,6 +233,9 @@ func (t *transformer) read(root map[string]any) *cause {
 			}
 		}
 	}
+	if c := t.embeddedConnectors(); c != nil {
+		return c
+	}
 	t.parameters = t.parameterValues(root)
 	if c, ok := root["Conditions"].(map[string]any); ok {
 		t.conditions = maps.Clone(c)
@@ -249,6 +253,9 @@ func (t *transformer) read(root map[string]any) *cause {
 		}
 		t.out[id] = t.original[id]
 	}
+	for _, id := range t.embedded {
+		t.out[id] = t.original[id]
+	}
 	return nil
 }
 
@@ -258,6 +265,8 @@ func (t *transformer) serverless(id string) bool {
 	_, ok := order[typ]
 	return ok
 }
+
+// The types are written out one after the other, connectors last: they look at what the others have become.
 
 // one writes one resource out.
 func (t *transformer) one(id string) *cause {

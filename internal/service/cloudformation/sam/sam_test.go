@@ -239,3 +239,31 @@ func FuzzTransform(f *testing.F) {
 		}
 	})
 }
+
+func TestConnector_DE089(t *testing.T) {
+	root, err := transform(t, `
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties: {InlineCode: x, Handler: i.h, Runtime: nodejs22.x}
+    Connectors: {Own: {Properties: {Destination: {Id: Table}, Permissions: [Read]}}}
+  Table: {Type: AWS::Serverless::SimpleTable}
+  C: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: Fn}, Destination: {Id: Table}, Permissions: [Write]}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := root["Resources"].(map[string]any)
+	for id, action := range map[string]string{"FnOwnPolicy": "dynamodb:GetItem", "CPolicy": "dynamodb:PutItem"} {
+		if at(r, id, "Properties", "Roles", 0, "Ref") != "FnRole" || at(r, id, "Properties", "PolicyDocument", "Statement", 0, "Action", 0) != action {
+			t.Errorf("%s is %v", id, r[id])
+		}
+	}
+	if at(r, "Fn", "Connectors") != nil || r["C"] != nil {
+		t.Error("connectors are left")
+	}
+	_, err = transform(t, "Resources:\n  T: {Type: AWS::SNS::Topic}\n  C: {Type: AWS::Serverless::Connector, Properties: {Source: {Id: T}, Destination: {Id: T}, Permissions: [Write]}}")
+	if err == nil {
+		t.Error("a connector between topics is made")
+	}
+}

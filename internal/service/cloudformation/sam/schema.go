@@ -51,7 +51,7 @@ var schemas = map[string][]property{
 	"AWS::Serverless::WebSocketApi": schema(`ApiKeySelectionExpression:str AccessLogSettings:map Auth:map DefaultRouteSettings:map Description:str
 		DisableExecuteApiEndpoint:bool Domain:map DisableSchemaValidation:bool FailOnWarnings:bool IpAddressType:str Name:str PropagateTags:bool
 		Routes!:map RouteSettings:map RouteSelectionExpression!:str StageName:strmap StageVariables:map Tags:map`),
-	"AWS::Serverless::Connector": schema(`Source!:map Destination!:maplist Permissions!:strs SourceReference:map`),
+	"AWS::Serverless::Connector": schema(`Source!:map Destination!:maplist Permissions!:strs`),
 }
 
 // eventSchemas by type of event.

@@ -11,6 +11,7 @@ const integrationURI = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:p
 // webSocketAPI writes AWS::Serverless::WebSocketApi out.
 func (m *macro) webSocketAPI() ([]*made, *cause) {
 	p := m.properties
+	m.attributes = map[string]any{} // AWS: Condition, Metadata and policies of a WebSocketApi get lost
 	for _, name := range []string{"Auth", "Domain", "Routes"} {
 		if p[name] != nil {
 			p[name] = m.resolve(p[name])
