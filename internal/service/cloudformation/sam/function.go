@@ -248,7 +248,7 @@ func (m *macro) propagateTags(all []*made) {
 
 // The types that PropagateTags reaches, by the form of their property Tags.
 var (
-	taggedByList = words("AWS::Lambda::Function AWS::IAM::Role AWS::Events::Rule AWS::SQS::Queue AWS::SNS::Topic AWS::StepFunctions::StateMachine")
+	taggedByList = words("AWS::Lambda::Function AWS::IAM::Role AWS::SQS::Queue AWS::SNS::Topic AWS::S3::Bucket AWS::StepFunctions::StateMachine")
 	taggedByMap  = words("AWS::ApiGatewayV2::Api AWS::ApiGatewayV2::Stage AWS::ApiGatewayV2::DomainName")
 )
 
