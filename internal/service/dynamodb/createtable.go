@@ -85,10 +85,18 @@ func checkCreate(in *shapes.CreateTableInput) error {
 	if err := checkBilling(in.BillingMode, in.ProvisionedThroughput); err != nil {
 		return err
 	}
-	if err := checkStream(in.StreamSpecification); err != nil {
+	if err := checkNewStream(in.StreamSpecification); err != nil {
+		return err
+	}
+	if err := checkTags(in.Tags); err != nil {
 		return err
 	}
 	defined := attributeNames(in.AttributeDefinitions)
+	for i, name := range defined {
+		if slices.Contains(defined[:i], name) {
+			return item.Invalid("Attribute Name is duplicated: " + name)
+		}
+	}
 	if len(in.KeySchema) > len(defined) {
 		return item.Invalid("Invalid KeySchema: Some index key attribute have no definition")
 	}
@@ -128,13 +136,13 @@ func checkBilling(mode *string, t *shapes.ProvisionedThroughput) error {
 	return nil
 }
 
-func checkStream(spec *shapes.StreamSpecification) error {
+func checkNewStream(spec *shapes.StreamSpecification) error {
 	switch {
 	case spec == nil:
 	case *spec.StreamEnabled && spec.StreamViewType == nil:
-		return item.Invalid(invalidValues + "StreamViewType is required when StreamEnabled is true")
+		return item.Invalid(invalidValues + "Table is being created with a stream enabled, UpdateViewType is required")
 	case !*spec.StreamEnabled && spec.StreamViewType != nil:
-		return item.Invalid(invalidValues + "StreamViewType cannot be specified when StreamEnabled is false")
+		return item.Invalid(invalidValues + "Table is being created with a stream disabled, UpdateViewType should not be specified")
 	}
 	return nil
 }
@@ -182,6 +190,11 @@ func checkProjection(p *shapes.Projection) error {
 		return item.Invalid(invalidValues + "ProjectionType is " + *p.ProjectionType + ", but NonKeyAttributes is specified")
 	case *p.ProjectionType == "INCLUDE" && p.NonKeyAttributes == nil:
 		return item.Invalid(invalidValues + "ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+	}
+	for i, name := range p.NonKeyAttributes {
+		if slices.Contains(p.NonKeyAttributes[:i], name) {
+			return item.Invalid(invalidValues + "Duplicate element in NonKeyAttributes: " + name)
+		}
 	}
 	return nil
 }
@@ -255,7 +268,7 @@ func checkGlobal(x *shapes.GlobalSecondaryIndex, defined []string, billing strin
 	case billing == onDemand && x.ProvisionedThroughput != nil:
 		return item.Invalid(invalidValues + "ProvisionedThroughput should not be specified for index: " + *x.IndexName + " when BillingMode is PAY_PER_REQUEST")
 	case billing != onDemand && x.ProvisionedThroughput == nil:
-		return item.Invalid(invalidValues + "ProvisionedThroughput must be specified for index: " + *x.IndexName)
+		return item.Invalid(invalidValues + "ProvisionedThroughput is not specified for index: " + *x.IndexName)
 	}
 	return nil
 }

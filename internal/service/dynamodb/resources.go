@@ -93,7 +93,7 @@ type (
 )
 
 // input returns the properties as CreateTable takes them.
-func (p *tableProperties) input(name string, tags map[string]string) *shapes.CreateTableInput {
+func (p *tableProperties) input(name string) *shapes.CreateTableInput {
 	in := &shapes.CreateTableInput{
 		TableName: &name, BillingMode: p.BillingMode, DeletionProtectionEnabled: p.DeletionProtectionEnabled, TableClass: p.TableClass,
 		KeySchema: keyShapes(p.KeySchema), ProvisionedThroughput: p.ProvisionedThroughput.shape(),
@@ -114,9 +114,6 @@ func (p *tableProperties) input(name string, tags map[string]string) *shapes.Cre
 	}
 	if e := p.SSESpecification; e != nil {
 		in.SSESpecification = &shapes.SSESpecification{Enabled: &e.SSEEnabled, KMSMasterKeyId: e.KMSMasterKeyId, SSEType: e.SSEType}
-	}
-	for _, k := range sortedNames(tags) {
-		in.Tags = append(in.Tags, &shapes.Tag{Key: new(k), Value: new(tags[k])})
 	}
 	return in
 }
@@ -182,7 +179,7 @@ func (s *Service) createResource(ctx context.Context, r resource.Request, p *tab
 	if name == "" {
 		name = r.PhysicalName(255)
 	}
-	_, _, err := s.makeTable(ctx, p.input(name, r.WithTags(resource.TagMap(p.Tags))), r.Token)
+	_, _, err := s.makeTable(ctx, p.input(name), r.Token)
 	if err = visible(err); awsapi.Code(err) == "ResourceInUseException" {
 		// A step that was repeated finds what it made before.
 		if d, _, other := s.defined(ctx, name); other == nil && d.Token != "" && d.Token == r.Token {
@@ -193,6 +190,7 @@ func (s *Service) createResource(ctx context.Context, r resource.Request, p *tab
 		return resource.Result{}, err
 	}
 	d, _, err := s.change(ctx, name, func(d *definition) error {
+		d.Tags = r.WithTags(resource.TagMap(p.Tags)) // CloudFormation's own begin with aws:, which nobody else may set
 		p.extras(d)
 		return nil
 	})
@@ -205,7 +203,7 @@ func (s *Service) createResource(ctx context.Context, r resource.Request, p *tab
 // updateResource makes the definition what the properties say. Unlike UpdateTable it may change several indexes at once, which
 // CloudFormation on AWS does not.
 func (s *Service) updateResource(ctx context.Context, r resource.Request, p, old *tableProperties) (resource.Result, error) {
-	in := p.input(r.PhysicalID, r.WithTags(resource.TagMap(p.Tags)))
+	in := p.input(r.PhysicalID)
 	if err := checkCreate(in); err != nil {
 		return resource.Result{}, visible(err)
 	}

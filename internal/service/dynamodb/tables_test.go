@@ -83,6 +83,10 @@ func TestTables(t *testing.T) {
 		{"DY-023", create(hashA + defA + ppr + gsi("b")),
 			"One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [b], AttributeDefinitions: [a]"},
 		{"range first", create(`"KeySchema":[{"AttributeName":"a","KeyType":"RANGE"}],` + defA + ppr), "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"},
+		{"twice", create(hashA + `"AttributeDefinitions":[{"AttributeName":"a","AttributeType":"S"},{"AttributeName":"a","AttributeType":"N"}]` + ppr), "Attribute Name is duplicated: a"},
+		{"stream without view", create(hashA + defA + ppr + `,"StreamSpecification":{"StreamEnabled":true}`),
+			"One or more parameter values were invalid: Table is being created with a stream enabled, UpdateViewType is required"},
+		{"system tag", create(hashA + defA + ppr + `,"Tags":[{"Key":"aws:x","Value":"y"}]`), "Tag Key cannot be prefixed with aws:, Key: aws:x"},
 		{"name", strings.Replace(connections, "connections", "a!", 1), "~Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"},
 	} {
 		c.run(tt.name, func(c *client) { c.invalid("CreateTable", tt.in, tt.want) })
@@ -243,7 +247,9 @@ func TestStreams(t *testing.T) {
 		if len(out["Records"].([]any)) != 3 {
 			t.Errorf("GetRecords of a disabled stream = %v", out)
 		}
+		c.invalid("UpdateTable", `{"TableName":"connections","StreamSpecification":{"StreamEnabled":false}}`, "Table has no stream to disable: TableName: connections")
 		c.ok("UpdateTable", `{"TableName":"connections","StreamSpecification":{"StreamEnabled":true,"StreamViewType":"KEYS_ONLY"}}`)
+		c.invalid("UpdateTable", `{"TableName":"connections","StreamSpecification":{"StreamEnabled":true,"StreamViewType":"KEYS_ONLY"}}`, "Table already has an enabled stream: TableName: connections")
 		if got := at(c.ok("DescribeTable", `{"TableName":"connections"}`), "Table", "LatestStreamArn"); got == arn || got == nil {
 			t.Errorf("new stream %v, old %v", got, arn)
 		}

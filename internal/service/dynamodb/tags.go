@@ -15,25 +15,54 @@ import (
 const maxTags = 50
 
 func (s *Service) tagResource(ctx context.Context, in *shapes.TagResourceInput) (*shapes.TagResourceOutput, error) {
+	if len(in.Tags) == 0 {
+		// AWS: the spelling is theirs.
+		return nil, errValidation("Atleast one Tag needs to be provided as Input.")
+	}
+	if err := checkTags(in.Tags); err != nil {
+		return nil, err
+	}
 	_, _, err := s.change(ctx, *in.ResourceArn, func(d *definition) error {
 		if d.Tags == nil {
 			d.Tags = map[string]string{}
 		}
 		for _, t := range in.Tags {
-			if strings.HasPrefix(*t.Key, "aws:") {
-				return errValidation("One or more parameter values were invalid: Tag keys starting with 'aws:' are reserved for system use")
-			}
 			d.Tags[*t.Key] = *t.Value
 		}
 		if len(d.Tags) > maxTags {
-			return errValidation("One or more parameter values were invalid: Too many tags: %d. Maximum number of tags is %d", len(d.Tags), maxTags)
+			return errTooManyTags()
 		}
 		return nil
 	})
 	return nil, resourceError(err, *in.ResourceArn)
 }
 
+func errTooManyTags() error {
+	return errValidation("Number of Tags exceed the current limit for the provided ResourceArn")
+}
+
+// checkTags refuses tags that nobody may set.
+func checkTags(tags []*shapes.Tag) error {
+	seen := map[string]bool{}
+	for _, t := range tags {
+		switch {
+		case strings.HasPrefix(*t.Key, "aws:"):
+			return errValidation("Tag Key cannot be prefixed with aws:, Key: %s", *t.Key)
+		case seen[*t.Key]:
+			return errValidation("Duplicate Tag Keys provided as input: Duplicate Tag Key found %s", *t.Key)
+		}
+		seen[*t.Key] = true
+	}
+	if len(tags) > maxTags {
+		return errTooManyTags()
+	}
+	return nil
+}
+
 func (s *Service) untagResource(ctx context.Context, in *shapes.UntagResourceInput) (*shapes.UntagResourceOutput, error) {
+	if len(in.TagKeys) == 0 {
+		return nil, errValidation("Atleast one Tag Key needs to be provided as Input.")
+	}
 	_, _, err := s.change(ctx, *in.ResourceArn, func(d *definition) error {
 		for _, k := range in.TagKeys {
 			delete(d.Tags, k)

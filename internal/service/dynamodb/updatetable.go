@@ -45,8 +45,13 @@ func checkUpdate(in *shapes.UpdateTableInput) error {
 			return err
 		}
 	}
-	if err := checkStream(in.StreamSpecification); err != nil {
-		return err
+	if spec := in.StreamSpecification; spec != nil {
+		switch {
+		case *spec.StreamEnabled && spec.StreamViewType == nil:
+			return item.Invalid(invalidValues + "If stream is being enabled then UpdateViewType is required")
+		case !*spec.StreamEnabled && spec.StreamViewType != nil:
+			return item.Invalid(invalidValues + "If stream is being disabled, then UpdateViewType must not be specified")
+		}
 	}
 	return checkIndexUpdates(in.GlobalSecondaryIndexUpdates)
 }
@@ -164,11 +169,19 @@ func (d *definition) updateIndex(u *shapes.GlobalSecondaryIndexUpdate) error {
 		}
 		x := &shapes.GlobalSecondaryIndex{IndexName: c.IndexName, KeySchema: c.KeySchema, Projection: c.Projection,
 			ProvisionedThroughput: c.ProvisionedThroughput, OnDemandThroughput: c.OnDemandThroughput, WarmThroughput: c.WarmThroughput}
+		for _, k := range keyNames(c.KeySchema) {
+			if !slices.Contains(attributeNames(d.Attributes), k) {
+				return item.Invalid(invalidValues + "AttributeDefinitions is not specified for index: " + *c.IndexName)
+			}
+		}
+		if d.Billing != onDemand && c.ProvisionedThroughput == nil {
+			return item.Invalid(invalidValues + "ProvisionedThroughput must be specified for index: " + *c.IndexName)
+		}
 		if err := checkGlobal(x, attributeNames(d.Attributes), d.Billing); err != nil {
 			return err
 		}
 		if len(d.Global) == maxGlobalIndexes {
-			return item.Invalid(invalidValues + "GlobalSecondaryIndex count exceeds the per-table limit of 20")
+			return awsapi.Errorf("LimitExceededException", 400, "GlobalSecondaryIndex count exceeds the per-table limit of 20")
 		}
 		d.Global = append(d.Global, x)
 	case u.Delete != nil:
@@ -203,7 +216,7 @@ func (d *definition) updateStream(spec *shapes.StreamSpecification, name string,
 	case *spec.StreamEnabled:
 		d.openStream(*spec.StreamViewType, now)
 	case d.current() == nil:
-		return item.Invalid("Table already has a disabled stream: TableName: " + name)
+		return item.Invalid("Table has no stream to disable: TableName: " + name)
 	default:
 		d.closeStream(now)
 	}

@@ -134,7 +134,9 @@ func TestConditionErrors(t *testing.T) {
 		{"misused function", "attribute_exists(a) = :5", "The function is not allowed to be used this way in an expression; function: attribute_exists"},
 		{"distinct", "a.b = a.b", "The first operand must be distinct from the remaining operands for this operator or function; operator: =, first operand: [a, b]"},
 		{"order of a list", "a < :l", "Incorrect operand type for operator or function; operator or function: <, operand type: L"},
-		{"long", "a = :5" + strings.Repeat(" ", 4100), "Expression size has exceeded the maximum allowed size; expression size: 4106"},
+		{"long", "a = :5" + strings.Repeat(" ", 4100), "Expression size has exceeded the maximum allowed size;"},
+		{"operators", "a = :5" + strings.Repeat(" OR a = :5", 200), "The expression contains too many operators; operator count: 401"},
+		{"nested operand", "( ( ( size ( a )) < b ) AND ( c > :5 ) )", ""},
 		{"deep", strings.Repeat("(", 2000), `Syntax error; token: "<EOF>", near: "("`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -74,7 +74,7 @@ func newParser(src string) *parser {
 	case strings.TrimSpace(src) == "":
 		p.err = item.Invalid("The expression can not be empty;")
 	case len(src) > maxExpression:
-		p.err = item.Invalid("Expression size has exceeded the maximum allowed size; expression size: " + strconv.Itoa(len(src)))
+		p.err = item.Invalid("Expression size has exceeded the maximum allowed size;")
 	default:
 		p.tokens = lex(src)
 		return p
