@@ -20,6 +20,7 @@ import (
 // A client makes signed calls to a running server, as AWS's own tools do.
 type client struct {
 	http     *http.Client
+	caFile   string
 	endpoint string
 	region   string
 	key      string
@@ -38,7 +39,7 @@ func newClient() (*client, error) {
 			region = defaultRegion
 		}
 		return &client{
-			http: clientTrusting(os.Getenv("AWS_CA_BUNDLE")), endpoint: strings.TrimSuffix(endpoint, "/"), region: region,
+			http: clientTrusting(os.Getenv("AWS_CA_BUNDLE")), caFile: os.Getenv("AWS_CA_BUNDLE"), endpoint: strings.TrimSuffix(endpoint, "/"), region: region,
 			key: key, secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), token: os.Getenv("AWS_SESSION_TOKEN"),
 		}, nil
 	}
@@ -46,10 +47,15 @@ func newClient() (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return clientOf(r), nil
+}
+
+// clientOf returns a client of a server that told of itself.
+func clientOf(r *ready) *client {
 	return &client{
-		http: clientTrusting(r.CAFile), endpoint: strings.TrimSuffix(r.Endpoint, "/"), region: r.Region,
+		http: clientTrusting(r.CAFile), caFile: r.CAFile, endpoint: strings.TrimSuffix(r.Endpoint, "/"), region: r.Region,
 		key: r.Credentials.AccessKeyID, secret: r.Credentials.SecretAccessKey,
-	}, nil
+	}
 }
 
 // An apiError is what a service answered instead of a result.

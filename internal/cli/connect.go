@@ -62,7 +62,7 @@ type connectOptions struct {
 }
 
 func connect(ctx context.Context, opts connectOptions) error {
-	address, caFile, err := resolve(opts.target)
+	address, caFile, err := resolve(ctx, opts.target)
 	if err != nil {
 		return err
 	}
@@ -256,69 +256,66 @@ func refusal(address string, res *http.Response, err error) error {
 }
 
 // resolve turns the argument into a ws address, and says which certificate authority to trust besides the system's.
-func resolve(target string) (address, caFile string, err error) {
+func resolve(ctx context.Context, target string) (address, caFile string, err error) {
 	if strings.Contains(target, "://") {
 		u, err := url.Parse(target)
 		if err != nil {
 			return "", "", usagef("%q is not a URL", target)
 		}
-		r, _ := current()
-		return localAddress(u, r)
+		r, err := current()
+		if err != nil { // some other server
+			return u.String(), "", nil
+		}
+		return localAddress(u, r), r.CAFile, nil
 	}
-	r, err := current()
+	c, err := newClient()
 	if err != nil {
 		return "", "", err
 	}
-	api, err := r.find(target)
+	apis, err := listAPIs(ctx, c)
 	if err != nil {
 		return "", "", err
 	}
-	return api.URL, r.CAFile, nil
+	id, stage, err := findStage(apis, target)
+	if err != nil {
+		return "", "", err
+	}
+	return "ws" + strings.TrimPrefix(c.endpoint, "http") + "/" + id + "/" + stage, c.caFile, nil
 }
 
 // localAddress leads AWS's host names to the running server, as they lead from inside functions.
-func localAddress(u *url.URL, r *ready) (address, caFile string, err error) {
-	if r == nil {
-		return u.String(), "", nil
-	}
+func localAddress(u *url.URL, r *ready) string {
 	apiID, rest, ok := strings.Cut(u.Hostname(), ".execute-api.")
-	if !ok || !strings.HasSuffix(rest, ".amazonaws.com") {
-		return u.String(), r.CAFile, nil
-	}
 	server, err := url.Parse(r.Endpoint)
-	if err != nil {
-		return "", "", fmt.Errorf("the running server's endpoint %q is not a URL", r.Endpoint)
+	if err != nil || !ok || !strings.HasSuffix(rest, ".amazonaws.com") {
+		return u.String()
 	}
-	for _, a := range r.APIs {
-		if a.APIID == apiID {
-			local := url.URL{Scheme: "ws", Host: server.Host, Path: "/" + apiID + u.Path, RawQuery: u.RawQuery}
-			return local.String(), r.CAFile, nil
-		}
-	}
-	return u.String(), r.CAFile, nil // AWS itself
+	local := url.URL{Scheme: "ws", Host: server.Host, Path: "/" + apiID + u.Path, RawQuery: u.RawQuery}
+	return local.String()
 }
 
-// find returns the API called by id or name, and stage if given. An empty target means the only one.
-func (r *ready) find(target string) (*readyAPI, error) {
-	name, stage, _ := strings.Cut(target, "/")
-	var found []*readyAPI
+// findStage returns the stage called by the API's id or name, and the stage's if given. An empty target means the only one.
+func findStage(apis []statusAPI, target string) (id, stage string, err error) {
+	name, wanted, _ := strings.Cut(target, "/")
+	found := 0
 	var known []string
-	for i := range r.APIs {
-		a := &r.APIs[i]
-		known = append(known, a.Name+"/"+a.Stage)
-		if (name == "" || name == a.APIID || name == a.Name) && (stage == "" || stage == a.Stage) {
-			found = append(found, a)
+	for _, a := range apis {
+		for _, st := range a.Stages {
+			known = append(known, a.Name+"/"+st)
+			if (name == "" || name == a.APIID || name == a.Name) && (wanted == "" || wanted == st) {
+				id, stage, found = a.APIID, st, found+1
+			}
 		}
 	}
 	switch {
-	case len(found) == 1:
-		return found[0], nil
+	case found == 1:
+		return id, stage, nil
 	case len(known) == 0:
-		return nil, errors.New("the running server has no WebSocket API; deploy one first")
-	case len(found) == 0:
-		return nil, fmt.Errorf("no API %q; there is %s", target, strings.Join(known, ", "))
+		return "", "", errors.New("the running server has no WebSocket API; deploy one first")
+	case found == 0:
+		return "", "", fmt.Errorf("there is no API %q; there is %s", target, strings.Join(known, ", "))
 	default:
-		return nil, fmt.Errorf("say which API: %s", strings.Join(known, ", "))
+		return "", "", fmt.Errorf("say which API: %s", strings.Join(known, ", "))
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/internal/cli/build"
+	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 )
 
 func newDeploy() *cobra.Command {
@@ -78,14 +79,15 @@ func deploy(ctx context.Context, c *client, opts deployOptions, term *terminal) 
 		return err
 	}
 	began := time.Now()
-	up := &uploader{client: c, bucket: "sallyport-artifacts-" + c.region}
+	up := newUploader(c)
 	term.println(term.style(bold, "Building "+name))
-	text, err := app.rewrite(ctx, builder, func(f build.Function, a build.Artifact, took time.Duration) {
+	doc, err := app.rewrite(ctx, builder, func(f build.Function, a build.Artifact, took time.Duration) {
 		term.step(term.done(), f.LogicalID, strings.TrimSuffix(f.Runtime+", "+a.Note, ", "))
 	}, up.place)
 	if err != nil {
 		return err
 	}
+	text := doc.JSON()
 	form := url.Values{"StackName": {name}}
 	for i, capability := range []string{"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"} {
 		form.Set(fmt.Sprintf("Capabilities.member.%d", i+1), capability)
@@ -162,26 +164,31 @@ type uploader struct {
 	client *client
 	bucket string
 	made   bool
-	placed map[string]string // path → key
+	placed map[string]string // key by path and state of what was uploaded: several functions may share their code
 }
 
-// place packs a folder, or takes a zip file as it is, and uploads it.
-func (u *uploader) place(ctx context.Context, path string) (bucket, key, version string, err error) {
-	if key, ok := u.placed[path]; ok {
-		return u.bucket, key, "", nil
-	}
-	data, err := pack(path)
+func newUploader(c *client) *uploader {
+	return &uploader{client: c, bucket: "sallyport-artifacts-" + c.region, placed: map[string]string{}}
+}
+
+// place packs a folder, or takes a file as it is, and uploads it.
+func (u *uploader) place(ctx context.Context, _ template.Artifact, path string) (template.Location, error) {
+	state, err := stateOf(path)
 	if err != nil {
-		return "", "", "", err
+		return template.Location{}, fmt.Errorf("read code: %w", err)
 	}
-	if key, err = u.put(ctx, data, ".zip"); err != nil {
-		return "", "", "", err
+	key, ok := u.placed[path+state]
+	if !ok {
+		data, err := pack(path)
+		if err != nil {
+			return template.Location{}, err
+		}
+		if key, err = u.put(ctx, data, ".artifact"); err != nil {
+			return template.Location{}, err
+		}
+		u.placed[path+state] = key
 	}
-	if u.placed == nil {
-		u.placed = map[string]string{}
-	}
-	u.placed[path] = key
-	return u.bucket, key, "", nil
+	return template.Location{Bucket: u.bucket, Key: key}, nil
 }
 
 // put uploads data under the name of its hash.

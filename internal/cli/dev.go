@@ -25,6 +25,8 @@ import (
 	"github.com/sallyport/sallyport/internal/cli/watch"
 	"github.com/sallyport/sallyport/internal/server"
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
+	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
+	"github.com/sallyport/sallyport/internal/service/lambda"
 	"github.com/sallyport/sallyport/internal/service/logs"
 )
 
@@ -80,6 +82,7 @@ type session struct {
 	builder  *build.Builder
 	ready    *ready
 	observer *observer
+	uploader *uploader
 
 	mu      sync.Mutex // guards sources
 	sources []string   // folders and files that the app is made of
@@ -125,6 +128,7 @@ func dev(ctx context.Context, opts devOptions, out, errs io.Writer) error {
 		return err
 	}
 	s.ready = describe(s.server)
+	s.uploader = newUploader(clientOf(s.ready))
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -262,11 +266,11 @@ func (s *session) deploy(ctx context.Context, app *app) (cloudformation.Stack, e
 	if first {
 		s.term.tell("building", map[string]any{"stack": s.stack}, s.term.style(bold, "Building "+s.stack))
 	}
-	text, err := app.build(ctx, s.builder, func(f build.Function, a build.Artifact, took time.Duration) {
+	doc, err := app.rewrite(ctx, s.builder, func(f build.Function, a build.Artifact, took time.Duration) {
 		if first || a.Note != "" {
 			s.tellBuilt(f, a, took)
 		}
-	})
+	}, s.place)
 	if err != nil {
 		return cloudformation.Stack{}, err
 	}
@@ -277,12 +281,25 @@ func (s *session) deploy(ctx context.Context, app *app) (cloudformation.Stack, e
 		s.term.tell("deploying", map[string]any{"stack": s.stack}, s.term.style(bold, "Deploying "+s.stack))
 	}
 	stack, err := s.server.CloudFormation.Deploy(s.server.Admin(ctx), cloudformation.DeployInput{
-		StackName: s.stack, Template: text, Parameters: s.values, Progress: s.tellEvent(first),
+		StackName: s.stack, Document: doc, Parameters: s.values, Progress: s.tellEvent(first),
 	})
 	if errors.Is(err, cloudformation.ErrNoChanges) {
 		err = nil
 	}
 	return stack, err
+}
+
+// place leaves the code of functions where it lies. All else goes into a bucket of the server.
+func (s *session) place(ctx context.Context, a template.Artifact, path string) (template.Location, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return template.Location{}, err
+	}
+	if !info.IsDir() || a.Type != "AWS::Serverless::Function" && a.Type != "AWS::Lambda::Function" {
+		return s.uploader.place(ctx, a, path)
+	}
+	version, err := stateOf(path)
+	return template.Location{Bucket: lambda.LocalBucket, Key: path, Version: version}, err
 }
 
 func (s *session) tellBuilt(f build.Function, a build.Artifact, took time.Duration) {

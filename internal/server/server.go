@@ -37,6 +37,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/lambda/sdk"
 	"github.com/sallyport/sallyport/internal/service/lambda/worker"
 	"github.com/sallyport/sallyport/internal/service/logs"
+	"github.com/sallyport/sallyport/internal/service/s3"
 	"github.com/sallyport/sallyport/internal/service/sts"
 	"github.com/sallyport/sallyport/internal/store"
 	storenats "github.com/sallyport/sallyport/internal/store/nats"
@@ -141,8 +142,9 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	runtimes := runtime.New(runtime.Options{Dir: filepath.Join(cfg.Cache, "runtime")})
 	pool := worker.New(worker.Options{Log: cfg.Log, Runtimes: runtimes})
 	bundles := sdk.New(sdk.Options{Dir: filepath.Join(cfg.Cache, "sdk"), Runtimes: runtimes, Progress: cfg.Progress})
+	objects := s3.New(stores, cfg.Log)
 	functions := lambda.New(lambda.Config{
-		Stores: stores, Bus: b, Pool: pool, Roles: s.identity, Logs: s.Logs,
+		Stores: stores, Bus: b, Pool: pool, Roles: s.identity, Objects: objects, Logs: s.Logs,
 		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
 		Extra: s.functionVariables, Log: cfg.Log,
 		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
@@ -153,10 +155,10 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	tables := dynamodb.New(stores, cfg.Log)
 
 	var types []resource.Type
-	for _, r := range []interface{ Resources() []resource.Type }{s.identity, functions, apis, tables, s.Logs} {
+	for _, r := range []interface{ Resources() []resource.Type }{s.identity, functions, apis, tables, s.Logs, objects} {
 		types = append(types, r.Resources()...)
 	}
-	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, types, cloudformation.Options{})
+	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, types, cloudformation.Options{Objects: objects})
 
 	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Log: cfg.Log})
 	s.gateway = gateway.New(gateway.Config{
@@ -168,13 +170,15 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	if err != nil {
 		return err
 	}
-	s.catalog = awsapi.NewCatalog([]awsapi.Service{s.identity, sts.New(s.identity), functions, apis, tables, s.Logs, s.CloudFormation})
+	s.catalog = awsapi.NewCatalog([]awsapi.Service{s.identity, sts.New(s.identity), functions, apis, apis.Account(), tables, s.Logs, s.CloudFormation})
 	s.http = &http.Server{
 		Handler: edge.Handler(edge.Config{
 			Connections: push,
-			AWS:         awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{Log: cfg.Log, Region: cfg.Region}),
-			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
-			Own:         s.ownHandler(),
+			AWS: awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{
+				Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": objects.Handler(s.gate, s.identity)},
+			}),
+			Proxy: &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
+			Own:   s.ownHandler(),
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
