@@ -24,10 +24,17 @@ const (
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (s *Service) batchGetItem(ctx context.Context, in *batchGetInput) (*batchGetOutput, error) {
+	if len(in.RequestItems) == 0 {
+		return nil, item.Invalid("The requestItems parameter is required for BatchGetItem")
+	}
 	projections := map[string]*expr.Projection{}
 	count := 0
 	for _, name := range sortedNames(in.RequestItems) {
 		arg := in.RequestItems[name]
+		if len(arg.Keys) > maxBatchGet { // AWS: this one shows no value, and names members as they are sent
+			return nil, errValidation("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
+				"Member must have length less than or equal to 100", name)
+		}
 		projection, err := s.checkKeys(arg)
 		if err != nil {
 			return nil, err
@@ -151,6 +158,9 @@ func writeAll(ctx context.Context, handles []*handle, changes []*engine.Change) 
 
 // checkBatch checks the shape of RequestItems and the values in it.
 func checkBatch(tables map[string][]*writeArg) error {
+	if len(tables) == 0 {
+		return item.Invalid("The requestItems parameter is required for BatchWriteItem")
+	}
 	count := 0
 	for _, list := range tables {
 		count += len(list)

@@ -444,6 +444,10 @@ func TestQuery(t *testing.T) {
 	c.run("index key type", func(c *client) {
 		c.invalid("PutItem", `{"TableName":"messages","Item":{"pk":{"S":"a"},"sk":{"N":"1"},"who":{"N":"1"}}}`,
 			"One or more parameter values were invalid: Type mismatch for Index Key who Expected: S Actual: N IndexName: byWho")
+		const set = `{"TableName":"messages","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"SET who = %s","ExpressionAttributeValues":{":v":%s}}`
+		c.invalid("UpdateItem", fmt.Sprintf(set, ":v", `{"N":"1"}`), "One or more parameter values were invalid: Type mismatch for Index Key who Expected: S Actual: N IndexName: byWho")
+		c.invalid("UpdateItem", fmt.Sprintf(set, "if_not_exists(nothing, :v)", `{"N":"1"}`), "The update expression attempted to update the secondary index key to unsupported type")
+		c.invalid("UpdateItem", fmt.Sprintf(set, ":v", `{"S":""}`), "~The update expression attempted to update a secondary index key to a value that is not supported")
 		c.invalid("PutItem", `{"TableName":"messages","Item":{"pk":{"S":"a"},"sk":{"N":"1"},"who":{"S":""}}}`, "~A value specified for a secondary index key is not supported")
 	})
 	c.run("DY-065 one megabyte", func(c *client) {
@@ -575,9 +579,9 @@ func TestBatches(t *testing.T) {
 		if diff := cmp.Diff(map[string]any{}, out["UnprocessedKeys"]); diff != "" {
 			c.t.Error(diff)
 		}
-		if out := c.call("BatchGetItem", get(101)); out["error"] != "ValidationException" {
-			c.t.Errorf("101 keys: %v", out)
-		}
+		c.invalid("BatchGetItem", get(101), "1 validation error detected: Value at 'RequestItems.connections.member.Keys' failed to satisfy constraint: Member must have length less than or equal to 100")
+		c.invalid("BatchGetItem", `{"RequestItems":{}}`, "The requestItems parameter is required for BatchGetItem")
+		c.invalid("BatchWriteItem", `{"RequestItems":{}}`, "The requestItems parameter is required for BatchWriteItem")
 		c.invalid("BatchGetItem", `{"RequestItems":{"connections":{"Keys":[{"connectionId":{"S":"a"}},{"connectionId":{"S":"a"}}]}}}`, "Provided list of item keys contains duplicates")
 	})
 	c.run("unknown table", func(c *client) {
@@ -651,6 +655,14 @@ func TestTransactions(t *testing.T) {
 		if !strings.HasSuffix(fmt.Sprint(out["message"]), "[ValidationError]") {
 			c.t.Errorf("answer %v", out)
 		}
+	})
+	c.run("keys that do not fit", func(c *client) {
+		const cancelled = `"error":"TransactionCanceledException","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [ValidationError, None]"`
+		c.want("TransactWriteItems", write("", `{"Delete":{"TableName":"connections","Key":{"connectionId":{"N":"1"}}}}`, put("ok", "")),
+			`{`+cancelled+`,"CancellationReasons":[{"Code":"ValidationError","Message":"The provided key element does not match the schema"},{"Code":"None"}]}`)
+		c.want("TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"connections","Key":{"x":{"N":"1"}}}},{"Get":{"TableName":"connections","Key":{"connectionId":{"S":"a"}}}}]}`,
+			`{`+cancelled+`,"CancellationReasons":[{"Code":"ValidationError","Message":"The provided key element does not match the schema"},{"Code":"None"}]}`)
+		c.invalid("TransactWriteItems", write("", put("", "")), "~cannot contain an empty string value. Key: connectionId")
 	})
 	c.run("unknown table", func(c *client) {
 		c.refused("TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"nope","Item":{}}}]}`, "ResourceNotFoundException", "Requested resource not found")

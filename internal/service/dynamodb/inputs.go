@@ -145,7 +145,7 @@ type pageOutput struct {
 }
 
 type batchGetInput struct {
-	RequestItems           map[string]*keysArg `aws:",required,min=1,max=100"`
+	RequestItems           map[string]*keysArg `aws:",required,max=100"`
 	ReturnConsumedCapacity *string             `enum:"INDEXES,TOTAL,NONE"`
 }
 
@@ -153,7 +153,7 @@ type keysArg struct {
 	AttributesToGet          []string `aws:",min=1"`
 	ConsistentRead           *bool
 	ExpressionAttributeNames map[string]string
-	Keys                     []*itemArg `aws:",required,min=1,max=100"`
+	Keys                     []*itemArg `aws:",required,min=1"`
 	ProjectionExpression     *string
 }
 
@@ -164,7 +164,7 @@ type batchGetOutput struct {
 }
 
 type batchWriteInput struct {
-	RequestItems                map[string][]*writeArg `aws:",required,min=1,max=25"`
+	RequestItems                map[string][]*writeArg `aws:",required,max=25"`
 	ReturnConsumedCapacity      *string                `enum:"INDEXES,TOTAL,NONE"`
 	ReturnItemCollectionMetrics *string                `enum:"SIZE,NONE"`
 }

@@ -179,7 +179,7 @@ func (h *handle) update(keyArg item.Item, up updater, cond *writeCondition, onFa
 		if item.TooDeep(it) {
 			return nil, item.Invalid("Nesting Levels have exceeded supported limits")
 		}
-		if err := checkIndexKeys(h.Schema, it); err != nil {
+		if err := checkUpdatedKeys(h.Schema, it); err != nil {
 			return nil, err
 		}
 		return item.Encode(it), nil

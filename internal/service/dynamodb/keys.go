@@ -92,6 +92,24 @@ func checkIndexKeys(s *engine.Schema, it item.Item) error {
 	return nil
 }
 
+// checkUpdatedKeys is checkIndexKeys for what an update has made. AWS has other words there.
+func checkUpdatedKeys(s *engine.Schema, it item.Item) error {
+	for _, x := range s.Indexes {
+		for _, a := range x.Key.Attrs() {
+			v := it.Get(a.Name)
+			switch {
+			case v.Kind == item.None:
+			case v.Kind != a.Kind:
+				return item.Invalid("The update expression attempted to update the secondary index key to unsupported type")
+			case v.Kind != item.N && v.Str == "":
+				return item.Invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. " +
+					"The AttributeValue for a key attribute cannot contain an empty " + kindWord(v.Kind) + " value.")
+			}
+		}
+	}
+	return nil
+}
+
 func errIndexKeyType(x engine.Index, a engine.KeyAttr, actual item.Kind) error {
 	return item.Invalid(invalidValues + "Type mismatch for Index Key " + a.Name + " Expected: " + a.Kind.String() + " Actual: " + actual.String() + " IndexName: " + x.Name)
 }

@@ -53,7 +53,7 @@ func (r *pageRequest) parts(p *expr.Params, filter, projection *string, attribut
 }
 
 // checkSelect refuses a Select that does not go with the rest.
-func (r *pageRequest) checkSelect(hasExpression bool) error {
+func (r *pageRequest) checkSelect(hasExpression, isQuery bool) error {
 	parameter := "AttributesToGet"
 	if hasExpression {
 		parameter = "ProjectionExpression"
@@ -66,7 +66,11 @@ func (r *pageRequest) checkSelect(hasExpression bool) error {
 		if what == "COUNT" {
 			what = "only the Count"
 		}
-		return item.Invalid("Cannot specify the " + parameter + " when choosing to get " + what)
+		text := "Cannot specify the " + parameter + " when choosing to get " + what
+		if isQuery { // AWS: only there
+			text = "1 validation error detected: " + text
+		}
+		return item.Invalid(text)
 	case r.selects == "ALL_PROJECTED_ATTRIBUTES" && r.index == "":
 		return item.Invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 	}

@@ -45,7 +45,7 @@ func (s *Service) query(ctx context.Context, in *queryInput) (*pageOutput, error
 	if err := r.parts(p, in.FilterExpression, in.ProjectionExpression, in.AttributesToGet, filter, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
-	if err := r.checkSelect(in.ProjectionExpression != nil); err != nil {
+	if err := r.checkSelect(in.ProjectionExpression != nil, true); err != nil {
 		return nil, err
 	}
 	h, err := s.table(ctx, *in.TableName)

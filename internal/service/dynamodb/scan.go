@@ -40,7 +40,7 @@ func (s *Service) scan(ctx context.Context, in *scanInput) (*pageOutput, error) 
 	if err := r.parts(p, in.FilterExpression, in.ProjectionExpression, in.AttributesToGet, filter, in.ConditionalOperator); err != nil {
 		return nil, err
 	}
-	if err := r.checkSelect(in.ProjectionExpression != nil); err != nil {
+	if err := r.checkSelect(in.ProjectionExpression != nil, false); err != nil {
 		return nil, err
 	}
 	h, err := s.table(ctx, *in.TableName)

@@ -30,23 +30,17 @@ func (s *Service) transactGetItems(ctx context.Context, in *transactGetInput) (*
 	}
 	handles := make([]*handle, len(in.TransactItems))
 	changes := make([]*engine.Change, len(in.TransactItems))
-	seen := map[itemID]bool{}
 	for i, op := range in.TransactItems {
 		h, err := s.table(ctx, *op.Get.TableName)
 		if err != nil {
 			return nil, err
 		}
 		key, err := keyOf(h.Key, op.Get.Key.item)
-		if err != nil {
-			return nil, err
-		}
-		id := itemID{h.table, key}
-		if seen[id] {
-			return nil, errOneItem
-		}
-		seen[id] = true
 		handles[i] = h
-		changes[i] = &engine.Change{Table: h.table, Key: key}
+		changes[i] = &engine.Change{Table: h.table, Key: key, Err: err}
+	}
+	if err := refuse(changes); err != nil {
+		return nil, err
 	}
 	rows, err := handles[0].space.ReadAll(ctx, changes)
 	if err != nil {
@@ -67,6 +61,24 @@ func (s *Service) transactGetItems(ctx context.Context, in *transactGetInput) (*
 		c.ReadCapacityUnits = c.CapacityUnits
 	}
 	return out, nil
+}
+
+// refuse returns an error if an action cannot be made, or two are on one item.
+func refuse(changes []*engine.Change) error {
+	seen := map[itemID]bool{}
+	for _, c := range changes {
+		if c.Err != nil {
+			return cancelled(changes)
+		}
+	}
+	for _, c := range changes {
+		id := itemID{c.Table, c.Key}
+		if seen[id] {
+			return errOneItem
+		}
+		seen[id] = true
+	}
+	return nil
 }
 
 const errOneItem = item.Invalid("Transaction request cannot include multiple operations on one item")
@@ -93,18 +105,20 @@ func (s *Service) transactWriteItems(ctx context.Context, in *transactWriteInput
 		}
 		handles[i] = h
 	}
-	seen := map[itemID]bool{}
 	for i, h := range handles {
 		c, err := prepared[i](h)
-		if err != nil {
+		// AWS: an empty key is a mistake of the request, all else that the schema forbids is a reason to cancel.
+		if err != nil && strings.Contains(err.Error(), "cannot contain an empty") {
 			return nil, err
 		}
-		id := itemID{h.table, c.Key}
-		if seen[id] {
-			return nil, errOneItem
+		if c == nil {
+			c = &engine.Change{}
 		}
-		seen[id] = true
+		c.Err = err
 		changes[i] = c
+	}
+	if err := refuse(changes); err != nil {
+		return nil, err
 	}
 	if err := transact(ctx, handles[0].space, in, changes); err != nil {
 		return nil, err
