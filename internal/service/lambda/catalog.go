@@ -29,6 +29,7 @@ type entry struct {
 	rev      uint64
 	fn       *function                   // nil: deleted at rev
 	policies map[string]*policy.Document // by qualifier, as fn.Policies
+	granted  grants
 	runners  runners
 	flying   *atomic.Int64 // running invocations, over all revisions
 }

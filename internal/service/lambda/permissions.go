@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/awsapi"
@@ -219,13 +220,45 @@ func (e *entry) allows(t target, who policy.Principal, conditions map[string][]s
 	}) == policy.Allow
 }
 
+// A grant is what a policy has been found to allow. It holds as long as the entry does.
+type grant struct{ qualifier, principal, sourceARN string }
+
+// maxGrants is how many an entry remembers.
+const maxGrants = 1024
+
+type grants struct {
+	mu  sync.RWMutex // guards all
+	all map[grant]struct{}
+}
+
+func (g *grants) has(one grant) bool {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	_, ok := g.all[one]
+	return ok
+}
+
+func (g *grants) add(one grant) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.all == nil || len(g.all) >= maxGrants {
+		g.all = map[grant]struct{}{}
+	}
+	g.all[one] = struct{}{}
+}
+
 // mayInvoke checks the resource policy for a service that calls on behalf of the resource sourceARN.
 func (s *Service) mayInvoke(e *entry, t target, principal, sourceARN string) error {
+	g := grant{t.qualifier, principal, sourceARN}
+	if e.granted.has(g) {
+		return nil
+	}
 	source, _ := arn.Parse(sourceARN)
 	if source.Account == "" { // a bucket's ARN names none
 		source.Account = t.account
 	}
 	if e.allows(t, policy.Principal{Service: principal}, map[string][]string{"aws:SourceArn": {sourceARN}, "aws:SourceAccount": {source.Account}}) {
+		e.granted.add(g)
 		return nil
 	}
 	if s.cfg.LaxPermissions {
