@@ -7,6 +7,7 @@
 // resource builds on it, so that a job that is given out again after a crash continues where it was. changes.go tells in
 // advance what an update would do. deploy.go does a whole deployment in one call, for programs that run in the same process.
 //
-// It does not know any resource type but nested stacks and custom resources. It ignores role and stack policy
+// It does not know any resource type but nested stacks (nested.go), custom resources (custom.go), and what it only remembers
+// (recorded.go). It ignores role and stack policy
 // when it acts, and calls Amazon SNS for nobody.
 package cloudformation

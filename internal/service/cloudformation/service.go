@@ -60,9 +60,13 @@ type Service struct {
 	queue bus.Queue
 }
 
-// New makes a CloudFormation that can make resources of the given types.
+// New makes a CloudFormation that can make resources of the given types, besides nested stacks, custom resources, and those that it
+// only remembers (recordedTypes).
 func New(stores store.Stores, b bus.Bus, log *slog.Logger, types []resource.Type, options Options) *Service {
 	s := &Service{stores: stores, bus: b, log: log, options: options, types: map[string]resource.Type{}}
+	for _, name := range recordedTypes {
+		s.types[name] = recorded{name}
+	}
 	for _, t := range types {
 		s.types[t.Name()] = t
 	}

@@ -673,3 +673,48 @@ func updateTo(t *testing.T, w *world, name, text string) (string, error) {
 	}
 	return *out.StackId, nil
 }
+
+func TestInvalidAttribute(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	st, _, err := w.deploy(t, "s", `{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}},"M":{"Type":"AWS::CDK::Metadata","Properties":{"Analytics":"v2:deflate64:x"}}},"Outputs":{"O":{"Value":{"Fn::GetAtt":["P","Invalid"]}}}}`)
+	if st.Status != "ROLLBACK_COMPLETE" || err == nil || !strings.Contains(err.Error(), "[Error] /Outputs/O/Value/Fn::GetAtt: Resource type AWS::SSM::Parameter does not support attribute {Invalid}. Rollback requested by user.") {
+		t.Errorf("stack is %s: %v", st.Status, err)
+	}
+}
+
+func TestFailedRollbackGoesOn(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	broken := false
+	typ := resource.New("Test::Sticky::Thing", resource.Handlers[struct{ V string }]{
+		Create: func(_ context.Context, r resource.Request, _ *struct{ V string }) (resource.Result, error) {
+			return resource.Result{PhysicalID: "sticky"}, nil
+		},
+		Update: func(_ context.Context, r resource.Request, p, _ *struct{ V string }) (resource.Result, error) {
+			if broken && p.V == "1" {
+				return resource.Result{}, errors.New("stuck")
+			}
+			return resource.Result{PhysicalID: "sticky"}, nil
+		},
+		Delete: func(context.Context, resource.Request) error { return nil },
+	})
+	w = start(t, cloudformation.Options{}, typ)
+	text := `{"Resources":{"S":{"Type":"Test::Sticky::Thing","Properties":{"V":"1"}},"T":{"Type":"AWS::SNS::Topic","DependsOn":"S"}}}`
+	if _, _, err := w.deploy(t, "s", text); err != nil {
+		t.Fatal(err)
+	}
+	broken = true
+	st, _, _ := w.deploy(t, "s", `{"Resources":{"S":{"Type":"Test::Sticky::Thing","Properties":{"V":"2"}},"T":{"Type":"AWS::SNS::Topic","DependsOn":"S","Properties":{"Fail":true}}}}`)
+	if st.Status != "UPDATE_ROLLBACK_FAILED" {
+		t.Fatalf("stack is %s", st.Status)
+	}
+	broken = false
+	if _, err := call[api.ContinueUpdateRollbackInput, api.ContinueUpdateRollbackOutput](t, w, "ContinueUpdateRollback", &api.ContinueUpdateRollbackInput{StackName: new("s")}); err != nil {
+		t.Fatal(err)
+	}
+	if st := w.settled(t, st.ID); *st.StackStatus != "UPDATE_ROLLBACK_COMPLETE" {
+		t.Errorf("stack is %s", *st.StackStatus)
+	}
+	if _, _, err := w.deploy(t, "s", text); !errors.Is(err, cloudformation.ErrNoChanges) {
+		t.Errorf("the first template now gives %v", err)
+	}
+}

@@ -55,7 +55,7 @@ func (res *resourceState) attribute(name string) (any, error) {
 	for part := range strings.SplitSeq(name, ".") {
 		m, _ := v.(map[string]any)
 		if v = m[part]; v == nil {
-			return nil, fmt.Errorf("Requested attribute %s does not exist in schema for %s", name, res.Type)
+			return nil, &template.NoAttributeError{Type: res.Type, Attribute: name}
 		}
 	}
 	return v, nil

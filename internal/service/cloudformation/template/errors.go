@@ -27,3 +27,12 @@ func (e *Error) Error() string {
 func errorAt(p Position, format string, args ...any) *Error {
 	return &Error{Message: fmt.Sprintf(format, args...), Position: p}
 }
+
+// A NoAttributeError says that a resource's type has no such attribute.
+type NoAttributeError struct {
+	Type, Attribute string
+}
+
+func (e *NoAttributeError) Error() string {
+	return fmt.Sprintf("Resource type %s does not support attribute {%s}.", e.Type, e.Attribute)
+}

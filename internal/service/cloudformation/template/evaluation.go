@@ -1,6 +1,7 @@
 package template
 
 import (
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -130,6 +131,10 @@ func (e *Evaluation) ResolveOutputs() ([]OutputValue, error) {
 			continue
 		}
 		v, err := e.Resolve(o.Value)
+		var missing *NoAttributeError
+		if errors.As(err, &missing) {
+			return nil, errorAt(e.At("Outputs", o.Name, "Value"), "[Error] /Outputs/%s/Value/Fn::GetAtt: %s", o.Name, missing)
+		}
 		if err != nil {
 			return nil, err
 		}
