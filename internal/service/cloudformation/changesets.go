@@ -3,6 +3,7 @@ package cloudformation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (s *Service) createChangeSet(ctx context.Context, in *api.CreateChangeSetIn
 			return nil, awsapi.Errorf("AlreadyExistsException", 400, "ChangeSet %s already exists", same.ID)
 		}
 		// The aws command names change sets by the second. AWS takes longer than that, and never sees a name twice.
-		if err := store.Delete(ctx, s.docs(), keysOf(ctx).changeSet(same.UUID), store.Always); err != nil {
+		if err := s.removeChangeSet(ctx, same); err != nil {
 			return nil, err
 		}
 	}
@@ -245,11 +246,11 @@ func (s *Service) executeChangeSet(ctx context.Context, in *api.ExecuteChangeSet
 	if err != nil {
 		return nil, err
 	}
-	return out, s.executed(ctx, cs)
+	return out, s.executed(ctx, cs, st)
 }
 
 // executed marks a change set as done, and removes the others of its stack: they no longer fit.
-func (s *Service) executed(ctx context.Context, cs *changeSet) error {
+func (s *Service) executed(ctx context.Context, cs *changeSet, st *stack) error {
 	all, err := s.changeSetsOf(ctx, cs.StackUUID)
 	if err != nil {
 		return err
@@ -258,12 +259,34 @@ func (s *Service) executed(ctx context.Context, cs *changeSet) error {
 	cs.Execution = "EXECUTE_COMPLETE"
 	writes := []store.Write{{Key: k.changeSet(cs.UUID), Data: encode(cs)}}
 	for _, other := range all {
-		if other.UUID != cs.UUID && len(writes) < store.MaxBatch {
-			writes = append(writes, store.Write{Key: k.changeSet(other.UUID), Delete: true})
+		if other.UUID != cs.UUID {
+			writes = append(writes, dropChangeSet(k, other, st)...)
 		}
 	}
-	_, err = s.docs().Apply(ctx, writes...)
-	return err
+	for len(writes) > 0 {
+		n := min(len(writes), store.MaxBatch)
+		if _, err := s.docs().Apply(ctx, writes[:n]...); err != nil {
+			return fmt.Errorf("mark change set %s as executed: %w", cs.Name, err)
+		}
+		writes = writes[n:]
+	}
+	return nil
+}
+
+// dropChangeSet returns the writes that remove a change set, and its template unless the stack has that.
+func dropChangeSet(k keys, cs *changeSet, st *stack) []store.Write {
+	writes := []store.Write{{Key: k.changeSet(cs.UUID), Delete: true}}
+	inUse := []string{st.Template}
+	if st.Previous != nil {
+		inUse = append(inUse, st.Previous.Template)
+	}
+	if st.Op != nil && st.Op.Previous != nil {
+		inUse = append(inUse, st.Op.Previous.Template)
+	}
+	if !slices.Contains(inUse, cs.Template) {
+		writes = append(writes, store.Write{Key: k.template(cs.StackUUID, cs.Template), Delete: true})
+	}
+	return writes
 }
 
 func (s *Service) deleteChangeSet(ctx context.Context, in *api.DeleteChangeSetInput) (*api.DeleteChangeSetOutput, error) {
@@ -275,7 +298,21 @@ func (s *Service) deleteChangeSet(ctx context.Context, in *api.DeleteChangeSetIn
 	if err != nil {
 		return nil, err
 	}
-	return out, store.Delete(ctx, s.docs(), keysOf(ctx).changeSet(cs.UUID), store.Always)
+	return out, s.removeChangeSet(ctx, cs)
+}
+
+func (s *Service) removeChangeSet(ctx context.Context, cs *changeSet) error {
+	st, ok, err := s.stackOf(ctx, cs.StackUUID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		st = &stack{}
+	}
+	if _, err := s.docs().Apply(ctx, dropChangeSet(keysOf(ctx), cs, st)...); err != nil {
+		return fmt.Errorf("remove change set %s: %w", cs.Name, err)
+	}
+	return nil
 }
 
 func (s *Service) describeChangeSet(ctx context.Context, in *api.DescribeChangeSetInput) (*api.DescribeChangeSetOutput, error) {

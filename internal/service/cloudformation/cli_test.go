@@ -25,6 +25,9 @@ func (anyone) Authorize(context.Context, string, string, map[string][]string) er
 
 // TestCommand drives the service with the aws command, as people do.
 func TestCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each call of the aws command takes most of a second")
+	}
 	aws, err := exec.LookPath("aws")
 	if err != nil {
 		if os.Getenv("CI") == "true" {

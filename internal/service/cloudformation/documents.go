@@ -186,6 +186,7 @@ func (k keys) events(uuid string) string       { return k.of(uuid) + "event/" }
 func (k keys) resources(uuid string) string    { return k.of(uuid) + "resource/" }
 func (k keys) resource(uuid, id string) string { return k.resources(uuid) + id }
 func (k keys) protection(uuid string) string   { return k.of(uuid) + "protection" }
+func (k keys) cancel(uuid string) string       { return k.of(uuid) + "cancel" }
 func (k keys) policy(uuid string) string       { return k.of(uuid) + "policy" }
 func (k keys) template(uuid, name string) string {
 	return k.of(uuid) + "template/" + name

@@ -178,13 +178,12 @@ func (r *run) enter(phase, status, reason string) {
 // finish ends the operation and writes all down.
 func (r *run) finish(status, reason string) error {
 	r.mu.Lock()
-	for id, res := range r.resources {
-		if status != "UPDATE_ROLLBACK_FAILED" && (res.Before != nil || len(res.Stale) > 0) {
-			res.Before, res.Stale = nil, nil
-			r.dirty[id] = true
-		}
-	}
 	op := r.stack.Op
+	if status == "UPDATE_FAILED" || status == "UPDATE_ROLLBACK_FAILED" {
+		r.stack.Previous = op.Previous // whoever rolls back needs it, and what the resources were before
+	} else {
+		r.forget()
+	}
 	r.setStatus(status, reason)
 	r.stack.LastOp = cmp.Or(op.Resumes, op.ID)
 	now := r.stack.LastEvent
@@ -192,6 +191,7 @@ func (r *run) finish(status, reason string) error {
 	case "DELETE_COMPLETE":
 		r.stack.Deleted = &now
 		r.final = append(r.final, store.Write{Key: r.k.name(r.stack.Name), Delete: true})
+		r.dropChangeSets()
 		r.exports(nil)
 		r.stack.Outputs = nil
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
@@ -200,6 +200,29 @@ func (r *run) finish(status, reason string) error {
 	r.stack.Op = nil
 	r.mu.Unlock()
 	return r.journal.commit()
+}
+
+// forget drops what only a rollback would need. The caller holds mu.
+func (r *run) forget() {
+	for id, res := range r.resources {
+		if res.Before != nil || len(res.Stale) > 0 {
+			res.Before, res.Stale = nil, nil
+			r.dirty[id] = true
+		}
+	}
+	for _, previous := range []*settings{r.stack.Op.Previous, r.stack.Previous} {
+		if previous != nil && previous.Template != r.stack.Template {
+			r.dropTemplate(previous.Template)
+		}
+	}
+	r.stack.Previous = nil
+}
+
+// dropTemplate removes a template that nobody needs any more with the next write. The caller holds mu.
+func (r *run) dropTemplate(name string) {
+	if name != "" {
+		r.final = append(r.final, store.Write{Key: r.k.template(r.stack.UUID, name), Delete: true})
+	}
 }
 
 // exports adds the writes after which the stack exports just these outputs.
@@ -222,6 +245,20 @@ func (r *run) exports(outputs []output) {
 	}
 	for name, value := range want {
 		r.final = append(r.final, store.Write{Key: r.k.export(name), Data: encode(export{name, value, r.stack.ID})})
+	}
+}
+
+// dropChangeSets removes the stack's change sets with the next write. The caller holds mu.
+func (r *run) dropChangeSets() {
+	all, err := list[changeSet](r.journal.ctx, r.s.docs(), r.k.changeSets())
+	if err != nil {
+		r.s.log.Error("list change sets", "error", err)
+		return
+	}
+	for _, cs := range all {
+		if cs.StackUUID == r.stack.UUID {
+			r.final = append(r.final, store.Write{Key: r.k.changeSet(cs.UUID), Delete: true})
+		}
 	}
 }
 
@@ -443,12 +480,12 @@ func (r *run) rollbackUpdate(ctx context.Context) error {
 	}
 	if len(failed) > 0 {
 		slices.Sort(failed)
-		r.stack.Previous = r.stack.Op.Previous
 		return r.finish("UPDATE_ROLLBACK_FAILED", fmt.Sprintf("The following resource(s) failed to update: [%s]. ", strings.Join(failed, ", ")))
 	}
 	r.mu.Lock()
-	if r.stack.Op.Previous != nil {
-		r.stack.settings, r.stack.Previous = *r.stack.Op.Previous, nil
+	if previous := r.stack.Op.Previous; previous != nil && previous.Template != r.stack.Template {
+		r.dropTemplate(r.stack.Template)
+		r.stack.settings = *previous
 	}
 	r.eval = nil
 	r.mu.Unlock()

@@ -39,6 +39,8 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"GetStackPolicy":              op(s, s.getStackPolicy),
 		"SetStackPolicy":              op(s, s.setStackPolicy),
 		"ContinueUpdateRollback":      op(s, s.continueUpdateRollback),
+		"RollbackStack":               op(s, s.rollbackStack),
+		"CancelUpdateStack":           op(s, s.cancelUpdateStack),
 		"DescribeAccountLimits":       op(s, s.describeAccountLimits),
 		"DescribeType":                op(s, s.describeType),
 		"ListTypes":                   op(s, s.listTypes),
@@ -158,4 +160,47 @@ func (s *Service) continueUpdateRollback(ctx context.Context, in *api.ContinueUp
 		return nil, errCannotUpdate(st)
 	}
 	return &api.ContinueUpdateRollbackOutput{}, err
+}
+
+// rollbackStack undoes a creation or an update that has failed and was left as it was.
+func (s *Service) rollbackStack(ctx context.Context, in *api.RollbackStackInput) (*api.RollbackStackOutput, error) {
+	st, ok, err := s.stackNamed(ctx, str(in.StackName))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errNoStack(str(in.StackName))
+	}
+	switch {
+	case st.Status == "CREATE_FAILED":
+		err = s.begin(ctx, st, &operation{Kind: opCreate, Phase: phaseRollback, Token: str(in.ClientRequestToken)}, "ROLLBACK_IN_PROGRESS", "User Initiated")
+	case st.Status == "UPDATE_FAILED" && st.Previous != nil:
+		o := &operation{Kind: opUpdate, Phase: phaseRollback, Token: str(in.ClientRequestToken), Previous: st.Previous, Resumes: st.LastOp}
+		err = s.begin(ctx, st, o, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+	default:
+		return nil, errValidation("Stack:%s is in %s state and can not be rolled back.", st.ID, st.Status)
+	}
+	if errors.Is(err, store.ErrConflict) {
+		return nil, errCannotUpdate(st)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &api.RollbackStackOutput{StackId: &st.ID, OperationId: &st.Op.ID}, nil
+}
+
+// cancelUpdateStack asks the update under way to go back before it touches another resource.
+func (s *Service) cancelUpdateStack(ctx context.Context, in *api.CancelUpdateStackInput) (*api.CancelUpdateStackOutput, error) {
+	st, ok, err := s.stackNamed(ctx, str(in.StackName))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errNoStack(str(in.StackName))
+	}
+	if st.Status != "UPDATE_IN_PROGRESS" || st.Op == nil {
+		return nil, errValidation("CancelUpdateStack cannot be called from current stack status")
+	}
+	_, err = store.Put(ctx, s.docs(), keysOf(ctx).cancel(st.UUID), encode(st.Op.ID), store.Always)
+	return &api.CancelUpdateStackOutput{}, err
 }

@@ -101,6 +101,11 @@ func (s *Service) recover(ctx context.Context) error {
 		if err := decode(d.Data, st); err != nil {
 			return fmt.Errorf("decode %s: %w", d.Key, err)
 		}
+		if st.Deleted != nil && time.Since(*st.Deleted) > keepDeleted {
+			if err := s.purge(ctx, d.Key, st); err != nil {
+				return err
+			}
+		}
 		if st.Op == nil || st.ParentID != "" {
 			continue // a nested stack goes on with its parent
 		}
@@ -114,6 +119,27 @@ func (s *Service) recover(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// keepDeleted is how long a deleted stack can be asked for. AWS: 90 days.
+const keepDeleted = 90 * 24 * time.Hour
+
+// purge removes all documents of a deleted stack.
+func (s *Service) purge(ctx context.Context, key string, st *stack) error {
+	a, err := arn.Parse(st.ID)
+	if err != nil {
+		return fmt.Errorf("purge stack %s: %w", key, err)
+	}
+	docs, err := s.docs().List(ctx, keys(a.Account+"/"+a.Region+"/").of(st.UUID))
+	if err != nil {
+		return fmt.Errorf("list documents of stack %s: %w", st.ID, err)
+	}
+	for _, d := range docs {
+		if err := store.Delete(ctx, s.docs(), d.Key, store.Always); err != nil {
+			return fmt.Errorf("purge stack %s: %w", st.ID, err)
+		}
+	}
+	return store.Delete(ctx, s.docs(), key, store.Always)
 }
 
 // open opens store and queue once.

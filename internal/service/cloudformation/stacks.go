@@ -168,6 +168,30 @@ func tagsOf(in []*api.Tag) []tag {
 	return all
 }
 
+// checkOptions refuses options of a request that do not go with its template.
+func checkOptions(p *prepared, types []string, rollback *api.RollbackConfiguration) error {
+	if rollback != nil {
+		for _, t := range rollback.RollbackTriggers {
+			if typ := str(t.Type); typ != "AWS::CloudWatch::Alarm" && typ != "AWS::CloudWatch::CompositeAlarm" {
+				return errValidation("Rollback Trigger Type not supported")
+			}
+		}
+	}
+	if len(types) == 0 {
+		return nil
+	}
+	for _, id := range p.evaluation.Active() {
+		typ := p.template.Resources[id].Type
+		if !slices.ContainsFunc(types, func(allowed string) bool {
+			prefix, any := strings.CutSuffix(allowed, "::*")
+			return allowed == typ || any && (strings.HasPrefix(typ, prefix+"::") || prefix == "AWS" || prefix == "Custom" && strings.HasPrefix(typ, "Custom::"))
+		}) {
+			return errValidation("Resource type %s is not allowed by parameter ResourceTypes [%s]", typ, strings.Join(types, ", "))
+		}
+	}
+	return nil
+}
+
 func str(p *string) string {
 	if p == nil {
 		return ""
@@ -215,6 +239,9 @@ func (s *Service) createStack(ctx context.Context, in *api.CreateStackInput) (*a
 	if err != nil {
 		return nil, err
 	}
+	if err := checkOptions(p, in.ResourceTypes, in.RollbackConfiguration); err != nil {
+		return nil, err
+	}
 	if err := s.startCreate(ctx, st, p, str(in.ClientRequestToken)); err != nil {
 		return nil, err
 	}
@@ -257,6 +284,9 @@ func (s *Service) updateStack(ctx context.Context, in *api.UpdateStackInput) (*a
 	set.DisableRollback = yes(in.DisableRollback)
 	p, err := s.prepare(ctx, &request{Text: text, Given: values, Settings: set, StackName: st.Name, StackID: st.ID})
 	if err != nil {
+		return nil, err
+	}
+	if err := checkOptions(p, in.ResourceTypes, in.RollbackConfiguration); err != nil {
 		return nil, err
 	}
 	changes, err := s.checkUpdate(ctx, st, p)

@@ -718,3 +718,78 @@ func TestFailedRollbackGoesOn(t *testing.T) {
 		t.Errorf("the first template now gives %v", err)
 	}
 }
+
+func TestLeftAsItFailed(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	bad := `{"Resources":{"A":{"Type":"AWS::SNS::Topic"},"B":{"Type":"AWS::SNS::Topic","DependsOn":"A","Properties":{"Fail":true}}}}`
+	out, err := call[api.CreateStackInput, api.CreateStackOutput](t, w, "CreateStack", &api.CreateStackInput{StackName: new("s"), TemplateBody: &bad, OnFailure: new("DO_NOTHING")})
+	id := *must(t, out, err).StackId
+	if st := w.settled(t, id); *st.StackStatus != "CREATE_FAILED" || len(w.shelf.items) != 1 {
+		t.Fatalf("stack is %s, there are %v", *st.StackStatus, w.shelf.items)
+	}
+	if _, err := call[api.RollbackStackInput, api.RollbackStackOutput](t, w, "RollbackStack", &api.RollbackStackInput{StackName: new("s")}); err != nil {
+		t.Fatal(err)
+	}
+	if st := w.settled(t, id); *st.StackStatus != "ROLLBACK_COMPLETE" || len(w.shelf.items) != 0 {
+		t.Errorf("stack is %s, there are %v", *st.StackStatus, w.shelf.items)
+	}
+	out, err = call[api.CreateStackInput, api.CreateStackOutput](t, w, "CreateStack", &api.CreateStackInput{StackName: new("gone"), TemplateBody: &bad, OnFailure: new("DELETE")})
+	if st := w.settled(t, *must(t, out, err).StackId); *st.StackStatus != "DELETE_COMPLETE" {
+		t.Errorf("stack is %s", *st.StackStatus)
+	}
+	good := `{"Resources":{"A":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":"1"}},"B":{"Type":"AWS::SNS::Topic","DependsOn":"A"}}}`
+	before, _, err := w.deploy(t, "u", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worse := strings.Replace(strings.Replace(good, `"1"`, `"2"`, 1), `"DependsOn":"A"`, `"DependsOn":"A","Properties":{"Fail":true}`, 1)
+	if _, err := call[api.UpdateStackInput, api.UpdateStackOutput](t, w, "UpdateStack", &api.UpdateStackInput{StackName: new("u"), TemplateBody: &worse, DisableRollback: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if st := w.settled(t, before.ID); *st.StackStatus != "UPDATE_FAILED" {
+		t.Fatalf("stack is %s", *st.StackStatus)
+	}
+	if _, err := call[api.RollbackStackInput, api.RollbackStackOutput](t, w, "RollbackStack", &api.RollbackStackInput{StackName: new("u")}); err != nil {
+		t.Fatal(err)
+	}
+	if st := w.settled(t, before.ID); *st.StackStatus != "UPDATE_ROLLBACK_COMPLETE" {
+		t.Errorf("stack is %s", *st.StackStatus)
+	}
+	if _, _, err := w.deploy(t, "u", good); !errors.Is(err, cloudformation.ErrNoChanges) {
+		t.Errorf("the first template now gives %v", err)
+	}
+}
+
+func TestCancelUpdate(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	first := `{"Resources":{"A":{"Type":"AWS::SNS::Topic","Properties":{"DisplayName":"1"}},"B":{"Type":"AWS::SNS::Topic","DependsOn":"A","Properties":{"DisplayName":"1"}}}}`
+	st, _, err := w.deploy(t, "s", first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.shelf.hold = make(chan struct{})
+	if _, err := updateTo(t, w, "s", `{"Resources":{"A":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"new"}},"B":{"Type":"AWS::SNS::Topic","DependsOn":"A","Properties":{"DisplayName":"2"}}}}`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call[api.CancelUpdateStackInput, api.CancelUpdateStackOutput](t, w, "CancelUpdateStack", &api.CancelUpdateStackInput{StackName: new("s")}); err != nil {
+		t.Fatal(err)
+	}
+	close(w.shelf.hold)
+	if got := *w.settled(t, st.ID).StackStatus; got != "UPDATE_ROLLBACK_COMPLETE" {
+		t.Errorf("stack is %s", got)
+	}
+	if len(w.shelf.items) != 2 {
+		t.Errorf("there are %v", w.shelf.items)
+	}
+}
+
+func TestResourceTypes(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	_, err := call[api.CreateStackInput, api.CreateStackOutput](t, w, "CreateStack", &api.CreateStackInput{StackName: new("s"), TemplateBody: new(oneTopic), ResourceTypes: []string{"AWS::EC2::*"}})
+	wantError(t, err, "ValidationError", 400, "Resource type AWS::SNS::Topic is not allowed by parameter ResourceTypes [AWS::EC2::*]")
+	_, err = call[api.CreateStackInput, api.CreateStackOutput](t, w, "CreateStack", &api.CreateStackInput{StackName: new("s"), TemplateBody: new(oneTopic), RollbackConfiguration: &api.RollbackConfiguration{RollbackTriggers: []*api.RollbackTrigger{{Arn: new("3"), Type: new("Another")}}}})
+	wantError(t, err, "ValidationError", 400, "Rollback Trigger Type not supported")
+	if _, err := call[api.CreateStackInput, api.CreateStackOutput](t, w, "CreateStack", &api.CreateStackInput{StackName: new("s"), TemplateBody: new(oneTopic), ResourceTypes: []string{"AWS::SNS::*"}}); err != nil {
+		t.Error(err)
+	}
+}

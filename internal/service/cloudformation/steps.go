@@ -71,6 +71,16 @@ func (r *run) applyOne(ctx context.Context, id string) error {
 		return nil // before a crash
 	}
 	step := &step{run: r, id: id, def: r.eval.Resources[id], deps: r.eval.Dependencies(id), before: cur}
+	if r.stack.Op.Kind == opUpdate {
+		operation, asked, err := get[string](ctx, r.s.docs(), r.k.cancel(r.stack.UUID))
+		if err != nil {
+			return err
+		}
+		if asked && *operation == r.stack.Op.ID {
+			r.failing.Store(true)
+			return errors.New("Resource update cancelled")
+		}
+	}
 	properties, err := r.eval.Properties(id)
 	step.properties = properties
 	if !cur.live() {
