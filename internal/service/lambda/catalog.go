@@ -149,8 +149,9 @@ func (s *Service) watch(ctx context.Context) error {
 			return nil
 		}
 		fn := new(function)
-		if err := json.Unmarshal(e.Data, fn); err != nil {
-			return fmt.Errorf("read function %s: %w", e.Key, err)
+		if err := json.Unmarshal(e.Data, fn); err != nil { // one that cannot be read must not stop the others
+			s.cfg.Log.Error("a function cannot be read", "key", e.Key, "err", err)
+			return nil
 		}
 		s.take(e.Key, e.Rev, fn)
 		return nil

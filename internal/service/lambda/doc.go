@@ -1,13 +1,15 @@
 // Package lambda answers AWS Lambda's API and runs functions for the rest of the server.
 //
-// A function is one document (function.go), so every change is one compare-and-set write. Operations edit it:
-// functions.go (create, update, delete), versions.go (versions and aliases), permissions.go (resource policy),
-// settings.go (concurrency, tags, asynchronous settings). code.go keeps code as blobs and unpacks it for the workers.
+// A function is one document (function.go), so every change is one compare-and-set write (catalog.go). Operations edit it:
+// functions.go (create, update, delete), versions.go (versions and aliases), permissions.go (resource policy), settings.go
+// (concurrency, tags), asyncsettings.go, provisioned.go; configuration.go checks what a version may be. A layer is a document, too
+// (layers.go). code.go keeps code as blobs, one for each upload, and unpacks it for the workers (zip.go); inline.go makes code of
+// the source in a template.
 //
-// An invocation finds its function in the catalog (catalog.go), which follows the store and never asks it per call, checks
-// who may invoke (permissions.go), and hands the event to a worker.Pool (invoke.go). Asynchronous events wait in a durable
-// queue (async.go). resources.go makes functions for CloudFormation.
+// An invocation (invoke.go) finds its function in the catalog, which follows the store and never asks it per call, checks who may
+// invoke (permissions.go), takes what the pool runs from runners.go, and hands the event to a worker.Pool. Asynchronous events wait
+// in a durable queue (async.go). resources.go and resourceparts.go make all of this for CloudFormation.
 //
-// How a process is run is worker's business. Event source mappings, layers and function URLs are not here yet; their
+// How a process is run is worker's business. Event source mappings, function URLs and the sharing of layers are not here yet; their
 // operations answer that they are not supported.
 package lambda

@@ -48,7 +48,7 @@ func (s *Service) createFunction(ctx context.Context, in *shape.CreateFunctionIn
 		s.discard(ctx, config.Code.Blob)
 		return nil, err
 	}
-	s.prepare(ctx, fn)
+	s.prepareSoon(fn)
 	out := fn.describe(&fn.Latest, "")
 	if deref(in.Publish) {
 		v := fn.versions()[0]
@@ -228,7 +228,7 @@ func (s *Service) update(ctx context.Context, t target, revision *string, publis
 	if err != nil {
 		return nil, err
 	}
-	s.prepare(ctx, fn)
+	s.prepareSoon(fn)
 	out := fn.describe(fn.version(published), published)
 	out.LastUpdateStatus, out.LastUpdateStatusReason, out.LastUpdateStatusReasonCode = new("InProgress"), new("The function is being created."), new("Creating")
 	return out, nil

@@ -2,8 +2,10 @@ package lambda
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
@@ -11,6 +13,11 @@ import (
 	"github.com/sallyport/sallyport/internal/bus"
 	"github.com/sallyport/sallyport/internal/service/lambda/worker"
 	"github.com/sallyport/sallyport/internal/store"
+)
+
+const (
+	preparers     = 2   // goroutines that make new code ready to run
+	maxUnprepared = 256 // functions that wait for them
 )
 
 // storeName is the store of this service.
@@ -71,6 +78,8 @@ type Config struct {
 type Service struct {
 	cfg     Config
 	catalog catalog
+
+	unprepared chan *function // see prepareSoon
 }
 
 // New returns a service that answers nothing before Run has read its functions.
@@ -78,7 +87,7 @@ func New(cfg Config) *Service {
 	if cfg.RetryDelays == nil {
 		cfg.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
 	}
-	s := &Service{cfg: cfg}
+	s := &Service{cfg: cfg, unprepared: make(chan *function, maxUnprepared)}
 	s.catalog.init()
 	return s
 }
@@ -87,14 +96,19 @@ func New(cfg Config) *Service {
 func (s *Service) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	async := make(chan error, 1)
-	go func() { async <- s.runAsync(ctx) }()
+	var parts sync.WaitGroup
+	for range preparers {
+		parts.Go(func() { s.prepareAll(ctx) })
+	}
+	var asyncErr error
+	parts.Go(func() {
+		asyncErr = s.runAsync(ctx)
+		cancel()
+	})
 	err := s.follow(ctx)
 	cancel()
-	if asyncErr := <-async; err == nil {
-		err = asyncErr
-	}
-	return err
+	parts.Wait()
+	return errors.Join(err, asyncErr)
 }
 
 // API implements awsapi.Service.

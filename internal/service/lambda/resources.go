@@ -156,6 +156,7 @@ func (s *Service) settle(ctx context.Context, name string, p *functionProperties
 	if err != nil {
 		return resource.Result{}, err
 	}
+	s.prepare(ctx, fn) // a stack is there when its functions can run
 	return resource.Result{PhysicalID: name, Attributes: map[string]any{"Arn": fn.arn("")}}, nil
 }
 

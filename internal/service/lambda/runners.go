@@ -169,6 +169,26 @@ func (s *Service) spec(fn *function, c *configuration, dir string) *worker.Spec 
 	return spec
 }
 
+// prepareSoon is prepare without waiting: fetching an SDK can take longer than a client waits for CreateFunction.
+func (s *Service) prepareSoon(fn *function) {
+	select {
+	case s.unprepared <- fn:
+	default: // the first call prepares it
+	}
+}
+
+// prepareAll works off what prepareSoon has put aside until ctx is done.
+func (s *Service) prepareAll(ctx context.Context) {
+	for {
+		select {
+		case fn := <-s.unprepared:
+			s.prepare(ctx, fn)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // prepare makes ready what the first call would have to wait for, and tells the log what will not work.
 func (s *Service) prepare(ctx context.Context, fn *function) {
 	if slices.Contains(retired, fn.Latest.Runtime) {
