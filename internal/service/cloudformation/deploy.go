@@ -59,7 +59,7 @@ func (e *FailedError) Error() string {
 }
 
 // Deploy creates the stack, or updates it if it exists, and returns when that is done. A stack whose creation had failed is
-// removed first. If there is nothing to do, it returns the stack and ErrNoChanges; if it fails, the stack and a *FailedError. What is
+// removed first, and an operation under way is waited for. If there is nothing to do, it returns the stack and ErrNoChanges; if it fails, the stack and a *FailedError. What is
 // wrong with the template is a *template.Error with its place. Run must be running.
 func (s *Service) Deploy(ctx context.Context, in DeployInput) (Stack, error) {
 	if err := s.open(ctx); err != nil {
@@ -72,10 +72,15 @@ func (s *Service) Deploy(ctx context.Context, in DeployInput) (Stack, error) {
 	if err != nil {
 		return Stack{}, err
 	}
-	if exists && !updatable(st.Status) {
-		if st.Op != nil {
-			return Stack{}, errCannotUpdate(st)
+	if exists && st.Op != nil { // it goes on after a crash
+		if _, err := s.wait(ctx, st.UUID, st.EventSeq, in.Progress); err != nil && !isFailed(err) {
+			return Stack{}, err
 		}
+		if st, exists, err = s.stackNamed(ctx, in.StackName); err != nil {
+			return Stack{}, err
+		}
+	}
+	if exists && !updatable(st.Status) {
 		if _, err := s.deleteAndWait(ctx, st, in.Progress); err != nil {
 			return Stack{}, err
 		}
@@ -109,6 +114,11 @@ func (s *Service) Deploy(ctx context.Context, in DeployInput) (Stack, error) {
 		return Stack{}, err
 	}
 	return s.wait(ctx, st.UUID, from, in.Progress)
+}
+
+func isFailed(err error) bool {
+	var failed *FailedError
+	return errors.As(err, &failed)
 }
 
 // Delete removes the stack of this name and returns when it is gone. Removing what is not there is no error.

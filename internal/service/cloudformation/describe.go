@@ -212,6 +212,9 @@ func (s *Service) resourceList(ctx context.Context, name, format string) (*stack
 		return nil, nil, errValidation(format, name)
 	}
 	all, err := list[resourceState](ctx, s.docs(), keysOf(ctx).resources(st.UUID))
+	if err == nil && !strings.HasPrefix(st.Status, "DELETE_") && !strings.Contains(st.Status, "ROLLBACK") {
+		all = slices.DeleteFunc(all, func(r *resourceState) bool { return r.Status == "DELETE_COMPLETE" || r.Status == "DELETE_SKIPPED" })
+	}
 	return st, all, err
 }
 

@@ -68,7 +68,7 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger, types []resource.Type
 		s.types[name] = recorded{name}
 	}
 	for _, t := range types {
-		s.types[t.Name()] = t
+		s.types[t.Name()] = guard{t, log}
 	}
 	s.types[nestedStack] = (&nested{s}).typ()
 	return s

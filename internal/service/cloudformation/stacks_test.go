@@ -793,3 +793,25 @@ func TestResourceTypes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPanicIsAnError(t *testing.T) {
+	typ := resource.New("Test::Bad::Thing", resource.Handlers[struct{}]{
+		Create: func(context.Context, resource.Request, *struct{}) (resource.Result, error) { panic("oh") },
+		Delete: func(context.Context, resource.Request) error { return nil },
+	})
+	w := start(t, cloudformation.Options{}, typ)
+	st, _, err := w.deploy(t, "s", `{"Resources":{"B":{"Type":"Test::Bad::Thing"}}}`)
+	if st.Status != "ROLLBACK_COMPLETE" || err == nil || !strings.Contains(err.Error(), "create of Test::Bad::Thing panicked: oh") {
+		t.Errorf("stack is %s: %v", st.Status, err)
+	}
+}
+
+func TestDeployWaitsForWhatRuns(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	w.shelf.hold = make(chan struct{})
+	w.create(t, "s", oneTopic)
+	time.AfterFunc(20*time.Millisecond, func() { close(w.shelf.hold) })
+	if st, _, err := w.deploy(t, "s", oneTopic); !errors.Is(err, cloudformation.ErrNoChanges) || st.Status != "CREATE_COMPLETE" {
+		t.Errorf("stack is %s: %v", st.Status, err)
+	}
+}

@@ -41,6 +41,9 @@ func (m *macro) checkEvents(schemaOf func(typ string) []property) *cause {
 	for _, e := range m.events() {
 		def, ok := m.properties["Events"].(map[string]any)[e.name].(map[string]any)
 		s := schemaOf(e.typ)
+		if ok && slices.Contains(foreignEvents, e.typ) {
+			return m.wrap(invalidEvent(e.name, "Events of type %s are not supported here.", e.typ))
+		}
 		if !ok || s == nil {
 			return m.wrap(invalidEvent(e.name, "Resource dict has missing or invalid value for key Type. Event Type is: %s.", noneText(def["Type"])))
 		}
@@ -58,6 +61,9 @@ func (m *macro) checkEvents(schemaOf func(typ string) []property) *cause {
 	}
 	return nil
 }
+
+// foreignEvents are events of AWS that nothing here can send.
+var foreignEvents = words("Api HttpApi MSK MQ SelfManagedKafka DocumentDB IoTRule AlexaSkill Cognito")
 
 func noneText(v any) string {
 	if v == nil {
