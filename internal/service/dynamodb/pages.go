@@ -25,27 +25,35 @@ type pageRequest struct {
 	capacity   *string
 }
 
-// parts binds projection and filter. It is called when the key condition has been bound to p, and finds placeholders that nothing uses.
-func (r *pageRequest) parts(p *expr.Params, filter, projection *string, attributes []string, older []expr.Comparison, operator *string) error {
-	if len(older) > 0 {
-		r.filter = expr.Comparisons{List: older, Or: is(operator, "OR")}
-		for _, c := range older {
+// pageParts are filter and projection of either kind.
+type pageParts struct {
+	filter, projection *string
+	attributes         []string          // AttributesToGet
+	older              []expr.Comparison // QueryFilter, ScanFilter
+	operator           *string           // ConditionalOperator
+}
+
+// bind binds projection and filter. It is called when the key condition has been bound to p, and finds placeholders that nothing uses.
+func (r *pageRequest) bind(p *expr.Params, parts pageParts) error {
+	if len(parts.older) > 0 {
+		r.filter = expr.Comparisons{List: parts.older, Or: is(parts.operator, "OR")}
+		for _, c := range parts.older {
 			r.refs = append(r.refs, expr.Ref{Name: c.Name})
 		}
 	}
-	if filter != nil {
-		c, err := p.Condition("FilterExpression", *filter)
+	if parts.filter != nil {
+		c, err := p.Condition("FilterExpression", *parts.filter)
 		if err != nil {
 			return err
 		}
 		r.filter, r.refs = c, c.Refs()
 	}
-	if attributes != nil {
-		r.projection = expr.Attributes(attributes)
+	if parts.attributes != nil {
+		r.projection = expr.Attributes(parts.attributes)
 	}
-	if projection != nil {
+	if parts.projection != nil {
 		var err error
-		if r.projection, err = p.Projection(*projection); err != nil {
+		if r.projection, err = p.Projection(*parts.projection); err != nil {
 			return err
 		}
 	}

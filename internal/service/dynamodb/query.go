@@ -10,6 +10,41 @@ import (
 
 func (s *Service) query(ctx context.Context, in *queryInput) (*pageOutput, error) {
 	r := &pageRequest{index: value(in.IndexName), selects: value(in.Select), limit: in.Limit, consistent: in.ConsistentRead, capacity: in.ReturnConsumedCapacity}
+	terms, err := s.bindQuery(in, r)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.table(ctx, *in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	v, err := h.view(r)
+	if err != nil {
+		return nil, err
+	}
+	span, err := keySpan(v.key, terms)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.checkQueryFilter(v, r, in.QueryFilter != nil); err != nil {
+		return nil, err
+	}
+	backwards := in.ScanIndexForward != nil && !*in.ScanIndexForward
+	if r.startKey != nil {
+		at, err := h.start(v, r.startKey)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkStart(v.key, terms, span, at, r.startKey); err != nil {
+			return nil, err
+		}
+		span = span.Beyond(at, backwards)
+	}
+	return h.page(v, r, span, backwards)
+}
+
+// bindQuery checks what does not depend on the table, fills r and returns the key condition.
+func (s *Service) bindQuery(in *queryInput, r *pageRequest) ([]expr.KeyTerm, error) {
 	older := []option{{"AttributesToGet", in.AttributesToGet != nil}, {"QueryFilter", in.QueryFilter != nil}, {"ConditionalOperator", in.ConditionalOperator != nil}}
 	if in.KeyConditionExpression != nil { // AWS: KeyConditions may go with other expressions
 		older = append(older, option{"KeyConditions", in.KeyConditions != nil})
@@ -42,39 +77,10 @@ func (s *Service) query(ctx context.Context, in *queryInput) (*pageOutput, error
 	if err != nil {
 		return nil, err
 	}
-	if err := r.parts(p, in.FilterExpression, in.ProjectionExpression, in.AttributesToGet, filter, in.ConditionalOperator); err != nil {
+	if err := r.bind(p, pageParts{in.FilterExpression, in.ProjectionExpression, in.AttributesToGet, filter, in.ConditionalOperator}); err != nil {
 		return nil, err
 	}
-	if err := r.checkSelect(in.ProjectionExpression != nil, true); err != nil {
-		return nil, err
-	}
-	h, err := s.table(ctx, *in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	v, err := h.view(r)
-	if err != nil {
-		return nil, err
-	}
-	span, err := keySpan(v.key, terms)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.checkQueryFilter(v, r, in.QueryFilter != nil); err != nil {
-		return nil, err
-	}
-	backwards := in.ScanIndexForward != nil && !*in.ScanIndexForward
-	if r.startKey != nil {
-		at, err := h.start(v, r.startKey)
-		if err != nil {
-			return nil, err
-		}
-		if err := checkStart(v.key, terms, span, at, r.startKey); err != nil {
-			return nil, err
-		}
-		span = span.Beyond(at, backwards)
-	}
-	return h.page(v, r, span, backwards)
+	return terms, r.checkSelect(in.ProjectionExpression != nil, true)
 }
 
 func (r *pageRequest) takeStartKey(a *itemArg) error {

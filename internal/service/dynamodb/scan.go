@@ -10,37 +10,7 @@ import (
 
 func (s *Service) scan(ctx context.Context, in *scanInput) (*pageOutput, error) {
 	r := &pageRequest{index: value(in.IndexName), selects: value(in.Select), limit: in.Limit, consistent: in.ConsistentRead, capacity: in.ReturnConsumedCapacity}
-	if err := checkMix([]option{
-		{"ProjectionExpression", in.ProjectionExpression != nil},
-		{"FilterExpression", in.FilterExpression != nil},
-	}, []option{
-		{"AttributesToGet", in.AttributesToGet != nil},
-		{"ScanFilter", in.ScanFilter != nil},
-		{"ConditionalOperator", in.ConditionalOperator != nil},
-	}, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
-		return nil, err
-	}
-	if err := checkAttributesToGet(in.AttributesToGet); err != nil {
-		return nil, err
-	}
-	filter, err := comparisons(in.ScanFilter)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.takeStartKey(in.ExclusiveStartKey); err != nil {
-		return nil, err
-	}
-	if err := checkSegment(in.Segment, in.TotalSegments); err != nil {
-		return nil, err
-	}
-	p, err := s.placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.parts(p, in.FilterExpression, in.ProjectionExpression, in.AttributesToGet, filter, in.ConditionalOperator); err != nil {
-		return nil, err
-	}
-	if err := r.checkSelect(in.ProjectionExpression != nil, false); err != nil {
+	if err := s.bindScan(in, r); err != nil {
 		return nil, err
 	}
 	h, err := s.table(ctx, *in.TableName)
@@ -78,6 +48,41 @@ func (s *Service) scan(ctx context.Context, in *scanInput) (*pageOutput, error) 
 		return nil, err
 	}
 	return h.page(v, r, span, false)
+}
+
+// bindScan checks what does not depend on the table, and fills r.
+func (s *Service) bindScan(in *scanInput, r *pageRequest) error {
+	if err := checkMix([]option{
+		{"ProjectionExpression", in.ProjectionExpression != nil},
+		{"FilterExpression", in.FilterExpression != nil},
+	}, []option{
+		{"AttributesToGet", in.AttributesToGet != nil},
+		{"ScanFilter", in.ScanFilter != nil},
+		{"ConditionalOperator", in.ConditionalOperator != nil},
+	}, in.ExpressionAttributeNames, in.ExpressionAttributeValues); err != nil {
+		return err
+	}
+	if err := checkAttributesToGet(in.AttributesToGet); err != nil {
+		return err
+	}
+	filter, err := comparisons(in.ScanFilter)
+	if err != nil {
+		return err
+	}
+	if err := r.takeStartKey(in.ExclusiveStartKey); err != nil {
+		return err
+	}
+	if err := checkSegment(in.Segment, in.TotalSegments); err != nil {
+		return err
+	}
+	p, err := s.placeholders(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	if err != nil {
+		return err
+	}
+	if err := r.bind(p, pageParts{in.FilterExpression, in.ProjectionExpression, in.AttributesToGet, filter, in.ConditionalOperator}); err != nil {
+		return err
+	}
+	return r.checkSelect(in.ProjectionExpression != nil, false)
 }
 
 func checkSegment(segment, total *int64) error {

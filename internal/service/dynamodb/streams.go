@@ -18,9 +18,8 @@ import (
 
 // Limits of GetRecords and of iterators.
 const (
-	maxRecords      = 1000
-	maxRecordsBytes = 1 << 20
-	iteratorLife    = 15 * time.Minute
+	maxRecords   = 1000
+	iteratorLife = 15 * time.Minute
 )
 
 // streamService is DynamoDB Streams, which is a service of its own on the wire.
@@ -240,7 +239,7 @@ func (s *Service) getRecords(ctx context.Context, in *streams.GetRecordsInput) (
 		limit = min(limit, int(*in.Limit))
 	}
 	head := st.h.table.Head()
-	found, err := st.h.space.Records(ctx, st.h.table, st.Label, it.Seq, limit, maxRecordsBytes)
+	found, err := st.h.space.Records(ctx, st.h.table, st.Label, it.Seq, limit)
 	if err != nil {
 		return nil, err
 	}

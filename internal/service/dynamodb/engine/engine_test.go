@@ -488,7 +488,7 @@ func TestExpiry(t *testing.T) {
 		}
 		var expired int
 		waitFor(t, "DY-094 records", func() bool {
-			records, err := s.Records(t.Context(), table, "label", 0, 100, 1<<20)
+			records, err := s.Records(t.Context(), table, "label", 0, 100)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -531,7 +531,7 @@ func TestRecords(t *testing.T) {
 			var records []Record
 			waitFor(t, "records", func() bool {
 				var err error
-				records, err = s.Records(t.Context(), table, schema.Stream, 0, 1000, 1<<20)
+				records, err = s.Records(t.Context(), table, schema.Stream, 0, 1000)
 				return err == nil && len(records) == 8
 			})
 			for i, r := range records {
@@ -546,13 +546,13 @@ func TestRecords(t *testing.T) {
 			if kinds != "falsetrue truetrue truefalse " {
 				t.Errorf("DY-095: images %s", kinds)
 			}
-			later, err := s.Records(t.Context(), table, schema.Stream, latest, 1000, 1<<20)
+			later, err := s.Records(t.Context(), table, schema.Stream, latest, 1000)
 			if err != nil || len(later) != 6 {
 				t.Errorf("DY-098: %d records after latest, %v, want 6", len(later), err)
 			}
 			var paged []Record
 			for seq := uint64(0); ; {
-				page, err := s.Records(t.Context(), table, schema.Stream, seq, 2, 1<<20)
+				page, err := s.Records(t.Context(), table, schema.Stream, seq, 2)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -614,7 +614,7 @@ func TestLargeImages(t *testing.T) {
 		put(t, s, table, big.With("room", item.String("a")).With("at", item.Value{Kind: item.N, Str: "1"}).With("v", item.String(v)))
 	}
 	waitFor(t, "records", func() bool {
-		records, err := s.Records(t.Context(), table, "l", 0, 10, 1<<30)
+		records, err := s.Records(t.Context(), table, "l", 0, 10)
 		return err == nil && len(records) == 2 && records[1].Old.Get("v").Str == "1" && records[1].New.Get("v").Str == "2"
 	})
 }

@@ -236,8 +236,11 @@ func (t *Table) Tail(stream string) (seq uint64, ok bool) {
 	return 0, false
 }
 
-// Records returns the records of a stream from seq on: at most limit, and no more than maxBytes but for the last.
-func (s *Space) Records(ctx context.Context, t *Table, stream string, seq uint64, limit, maxBytes int) ([]Record, error) {
+// maxRecordsRead is how many bytes of images Records gives at once.
+const maxRecordsRead = 1 << 20
+
+// Records returns the records of a stream from seq on: at most limit, and no more than a megabyte but for the last.
+func (s *Space) Records(ctx context.Context, t *Table, stream string, seq uint64, limit int) ([]Record, error) {
 	t.mu.RLock()
 	from, _ := slices.BinarySearchFunc(t.records.refs, seq/1000, func(r recordRef, rev uint64) int {
 		if r.rev < rev {
@@ -276,7 +279,7 @@ func (s *Space) Records(ctx context.Context, t *Table, stream string, seq uint64
 				continue
 			}
 			out = append(out, r)
-			if size += r.Old.Size() + r.New.Size(); len(out) == limit || size >= maxBytes {
+			if size += r.Old.Size() + r.New.Size(); len(out) == limit || size >= maxRecordsRead {
 				return out, nil
 			}
 		}

@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // A TypeError is JSON of another type than the API's model says, in the words of AWS's SerializationException. Without words
@@ -388,107 +386,6 @@ func (p *parser) setMember(k Kind) Value {
 		}
 	}
 	return set
-}
-
-// str reads a JSON string.
-func (p *parser) str() string {
-	if p.peek() != '"' {
-		p.stop("")
-		return ""
-	}
-	from := p.pos + 1
-	ascii := true
-	for i := from; i < len(p.buf); i++ {
-		switch c := p.buf[i]; {
-		case c == '"':
-			p.pos = i + 1
-			if !ascii {
-				return strings.ToValidUTF8(string(p.buf[from:i]), "\ufffd")
-			}
-			return string(p.buf[from:i])
-		case c == '\\':
-			return p.escaped(from, i)
-		case c < ' ':
-			p.stop("")
-			return ""
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
-	}
-	p.stop("")
-	return ""
-}
-
-// escaped goes on with a string that began at from and has its first backslash at i.
-func (p *parser) escaped(from, i int) string {
-	out := append(make([]byte, 0, i-from+32), p.buf[from:i]...)
-	for i < len(p.buf) {
-		c := p.buf[i]
-		switch {
-		case c == '"':
-			p.pos = i + 1
-			return strings.ToValidUTF8(string(out), "\ufffd")
-		case c < ' ':
-			p.stop("")
-			return ""
-		case c != '\\':
-			out = append(out, c)
-			i++
-			continue
-		}
-		i++
-		if i >= len(p.buf) {
-			break
-		}
-		switch c := p.buf[i]; c {
-		case '"', '\\', '/':
-			out = append(out, c)
-		case 'b':
-			out = append(out, '\b')
-		case 'f':
-			out = append(out, '\f')
-		case 'n':
-			out = append(out, '\n')
-		case 'r':
-			out = append(out, '\r')
-		case 't':
-			out = append(out, '\t')
-		case 'u':
-			r, ok := p.hex4(i + 1)
-			if !ok {
-				p.stop("")
-				return ""
-			}
-			i += 4
-			if utf16.IsSurrogate(r) {
-				low, ok := rune(0), i+2 < len(p.buf) && p.buf[i+1] == '\\' && p.buf[i+2] == 'u'
-				if ok {
-					low, ok = p.hex4(i + 3)
-				}
-				if both := utf16.DecodeRune(r, low); ok && both != utf8.RuneError {
-					r = both
-					i += 6
-				} else {
-					r = utf8.RuneError
-				}
-			}
-			out = utf8.AppendRune(out, r)
-		default:
-			p.stop("")
-			return ""
-		}
-		i++
-	}
-	p.stop("")
-	return ""
-}
-
-func (p *parser) hex4(i int) (rune, bool) {
-	if i+4 > len(p.buf) {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(string(p.buf[i:i+4]), 16, 16)
-	return rune(n), err == nil
 }
 
 // skip passes over a value of any type, however deep.

@@ -65,57 +65,17 @@ func parseDecimal(s string) (decimal, error) {
 	}
 	bad := errNoNumber + ": " + Invalid(s)
 	var d decimal
-	i := 0
-	if s[i] == '+' || s[i] == '-' {
-		d.neg = s[i] == '-'
-		i++
+	rest := s
+	if s[0] == '+' || s[0] == '-' {
+		d.neg = s[0] == '-'
+		rest = s[1:]
 	}
-	seen, point, zeros := false, false, 0 // zeros: not yet taken, they count only if a digit follows
-	for ; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c == '.' && !point:
-			point = true
-			continue
-		case c < '0' || c > '9':
-		default:
-			seen = true
-			if c == '0' && d.n == 0 {
-				if point {
-					d.exp--
-				}
-				continue
-			}
-			if d.n+zeros < 1 && !point {
-				d.exp = 0
-			} else if !point {
-				d.exp++
-			}
-			if c == '0' {
-				zeros++
-				continue
-			}
-			if d.n+zeros+1 > maxDigits {
-				return d, digitsOrRange(s, bad)
-			}
-			for ; zeros > 0; zeros-- {
-				d.digits[d.n] = '0'
-				d.n++
-			}
-			d.digits[d.n] = c
-			if d.n == 0 && point {
-				d.exp--
-			}
-			d.n++
-			continue
-		}
-		break
+	rest, seen, fits := d.mantissa(rest)
+	if !fits {
+		return d, digitsOrRange(s, bad)
 	}
-	if !seen {
-		return d, bad
-	}
-	exp, ok := exponent(s[i:])
-	if !ok {
+	exp, ok := exponent(rest)
+	if !seen || !ok {
 		return d, bad
 	}
 	if d.n == 0 {
@@ -123,6 +83,45 @@ func parseDecimal(s string) (decimal, error) {
 	}
 	d.exp += exp
 	return d, d.inRange()
+}
+
+// mantissa reads digits with at most one point. seen tells that there was a digit, fits that there were not too many.
+func (d *decimal) mantissa(s string) (rest string, seen, fits bool) {
+	point, zeros := false, 0 // zeros: not yet taken, they count only if a digit follows
+	for i := range len(s) {
+		c := s[i]
+		if c == '.' && !point {
+			point = true
+			continue
+		}
+		if c < '0' || c > '9' {
+			return s[i:], seen, true
+		}
+		seen = true
+		switch {
+		case d.n == 0 && c == '0' && !point: // in front of all that counts
+			continue
+		case d.n == 0 && point:
+			d.exp--
+		case d.n > 0 && !point:
+			d.exp++
+		}
+		switch {
+		case c == '0' && d.n > 0:
+			zeros++
+		case c == '0':
+		case d.n+zeros >= maxDigits:
+			return "", seen, false
+		default:
+			for ; zeros > 0; zeros-- {
+				d.digits[d.n] = '0'
+				d.n++
+			}
+			d.digits[d.n] = c
+			d.n++
+		}
+	}
+	return "", seen, true
 }
 
 // exponent reads "", "e5", "E-130". What is absurdly large is cut, so that sums do not overflow.
