@@ -47,10 +47,20 @@ func (c *call) resource(caller *Caller, in map[string]string) string {
 		return "arn:aws:apigateway:" + caller.Region + "::" + path
 	}
 	for _, m := range []struct{ member, prefix string }{
-		{"TableName", "table/"}, {"ResourceArn", ""}, {"StreamArn", ""},
-		{"FunctionName", "function:"}, {"LayerName", "layer:"},
-		{"LogGroupName", "log-group:"}, {"LogGroupIdentifier", "log-group:"},
-		{"StateMachineArn", ""}, {"ExecutionArn", ""}, {"TopicArn", ""}, {"QueueName", ""}, {"RoleArn", ""}, {"PolicyArn", ""}, {"StackName", "stack/"},
+		{"TableName", "table/"},
+		{"ResourceArn", ""},
+		{"StreamArn", ""},
+		{"FunctionName", "function:"},
+		{"LayerName", "layer:"},
+		{"LogGroupName", "log-group:"},
+		{"LogGroupIdentifier", "log-group:"},
+		{"StateMachineArn", ""},
+		{"ExecutionArn", ""},
+		{"TopicArn", ""},
+		{"QueueName", ""},
+		{"RoleArn", ""},
+		{"PolicyArn", ""},
+		{"StackName", "stack/"},
 	} {
 		value := in[m.member]
 		switch {

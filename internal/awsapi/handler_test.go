@@ -199,40 +199,80 @@ func TestAnswers(t *testing.T) {
 		want                        string
 		wantHeader                  [2]string
 	}{
-		{"json", "dynamodb", "/", `{"TableName":"users"}`, ddb("DescribeTable"), 200,
-			`{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`, [2]string{"Content-Type", "application/x-amz-json-1.0"}},
-		{"json error", "dynamodb", "/", `{"TableName":"ghosts"}`, ddb("DescribeTable"), 400,
-			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found: Table: ghosts not found"}`, [2]string{}},
-		{"json details", "dynamodb", "/", `{"TransactItems":[{}]}`, ddb("TransactWriteItems"), 400,
-			`{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"Transaction cancelled","CancellationReasons":[{"Code":"None"}]}`, [2]string{}},
-		{"json validation", "dynamodb", "/", `{}`, ddb("DescribeTable"), 400,
-			`{"__type":"com.amazon.coral.validate#ValidationException","message":"1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null"}`, [2]string{}},
+		{
+			"json", "dynamodb", "/", `{"TableName":"users"}`, ddb("DescribeTable"), 200,
+			`{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`,
+			[2]string{"Content-Type", "application/x-amz-json-1.0"},
+		},
+		{
+			"json error", "dynamodb", "/", `{"TableName":"ghosts"}`, ddb("DescribeTable"), 400,
+			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found: Table: ghosts not found"}`,
+			[2]string{},
+		},
+		{
+			"json details", "dynamodb", "/", `{"TransactItems":[{}]}`, ddb("TransactWriteItems"), 400,
+			`{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"Transaction cancelled","CancellationReasons":[{"Code":"None"}]}`,
+			[2]string{},
+		},
+		{
+			"json validation", "dynamodb", "/", `{}`, ddb("DescribeTable"), 400,
+			`{"__type":"com.amazon.coral.validate#ValidationException","message":"1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null"}`,
+			[2]string{},
+		},
 		{"DY-105 json syntax", "dynamodb", "/", `{`, ddb("DescribeTable"), 400, `{"__type":"com.amazon.coral.service#SerializationException"}`, [2]string{}},
-		{"json type", "dynamodb", "/", `{"TableName":1}`, ddb("DescribeTable"), 400,
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"NUMBER_VALUE cannot be converted to String"}`, [2]string{}},
+		{
+			"json type", "dynamodb", "/", `{"TableName":1}`, ddb("DescribeTable"), 400,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"NUMBER_VALUE cannot be converted to String"}`,
+			[2]string{},
+		},
 		{"json unknown operation", "dynamodb", "/", `{}`, ddb("Fly"), 400, `{"__type":"com.amazon.coral.service#UnknownOperationException"}`, [2]string{}},
-		{"json operation we lack", "dynamodb", "/", `{}`, ddb("RestoreTableFromBackup"), 400,
-			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"Sallyport does not support the operation RestoreTableFromBackup of dynamodb."}`, [2]string{}},
-		{"service we lack", "sqs", "/", `{}`, []string{"X-Amz-Target", "AmazonSQS.SendMessage"}, 400,
-			`{"__type":"UnknownOperationException","message":"Sallyport does not have sqs. Set endpoints.sqs in its configuration to send such calls elsewhere."}`, [2]string{}},
-		{"service nobody knows", "bedrock", "/model/x/invoke", `{}`, nil, 404,
-			`{"message":"Sallyport does not have the service bedrock. Set endpoints.bedrock in its configuration to send such calls elsewhere."}`, [2]string{"X-Amzn-Errortype", "UnknownOperationException"}},
+		{
+			"json operation we lack", "dynamodb", "/", `{}`, ddb("RestoreTableFromBackup"), 400,
+			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"Sallyport does not support the operation RestoreTableFromBackup of dynamodb."}`,
+			[2]string{},
+		},
+		{
+			"service we lack", "sqs", "/", `{}`,
+			[]string{"X-Amz-Target", "AmazonSQS.SendMessage"},
+			400,
+			`{"__type":"UnknownOperationException","message":"Sallyport does not have sqs. Set endpoints.sqs in its configuration to send such calls elsewhere."}`,
+			[2]string{},
+		},
+		{
+			"service nobody knows", "bedrock", "/model/x/invoke", `{}`, nil, 404,
+			`{"message":"Sallyport does not have the service bedrock. Set endpoints.bedrock in its configuration to send such calls elsewhere."}`,
+			[2]string{"X-Amzn-Errortype", "UnknownOperationException"},
+		},
 		{"rest", "apigateway", "/v2/apis", `{"name":"n","protocolType":"WEBSOCKET"}`, nil, 201, `{"createdDate":"2026-11-20T03:05:27Z","name":"n","tags":{}}`, [2]string{"Content-Type", "application/json"}},
 		{"rest no content", "apigateway", "DELETE /v2/apis/abc", ``, nil, 204, ``, [2]string{}},
-		{"rest validation", "apigateway", "/v2/apis", `{"name":"n","protocolType":"FOO"}`, nil, 400,
-			`{"message":"1 validation error detected: Value 'FOO' at 'protocolType' failed to satisfy constraint: Member must satisfy enum value set: [WEBSOCKET, HTTP]"}`, [2]string{"X-Amzn-Errortype", "BadRequestException"}},
+		{
+			"rest validation", "apigateway", "/v2/apis", `{"name":"n","protocolType":"FOO"}`, nil, 400,
+			`{"message":"1 validation error detected: Value 'FOO' at 'protocolType' failed to satisfy constraint: Member must satisfy enum value set: [WEBSOCKET, HTTP]"}`,
+			[2]string{"X-Amzn-Errortype", "BadRequestException"},
+		},
 		{"rest arn", "apigateway", "GET /v2/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2Fabc", ``, nil, 200, `{"tags":{"arn":"arn:aws:apigateway:us-east-1::/apis/abc"}}`, [2]string{}},
 		{"rest unknown path", "apigateway", "GET /v2/nothing", ``, nil, 403, `{"message":"Missing Authentication Token"}`, [2]string{"X-Amzn-Errortype", "MissingAuthenticationTokenException"}},
-		{"lambda payload", "lambda", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af/invocations", `[1, 2]`, nil, 200, `[1, 2]`,
-			[2]string{"X-Amz-Executed-Version", "arn:aws:lambda:us-east-1:000000000000:function:f"}},
+		{
+			"lambda payload", "lambda", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Af/invocations", `[1, 2]`, nil, 200, `[1, 2]`,
+			[2]string{"X-Amz-Executed-Version", "arn:aws:lambda:us-east-1:000000000000:function:f"},
+		},
 		{"lambda error", "lambda", "GET /2015-03-31/functions/f", ``, nil, 404, `{"Type":"User","Message":"Function not found: f","message":"Function not found: f"}`, [2]string{"X-Amzn-Errortype", "ResourceNotFoundException"}},
-		{"query", "cloudformation", "/", "Action=DescribeStacks&Version=2010-05-15", form(), 200,
+		{
+			"query", "cloudformation", "/", "Action=DescribeStacks&Version=2010-05-15", form(), 200,
 			`<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>a&amp;b</StackName>` +
-				`<CreationTime>2026-11-20T03:05:27.614Z</CreationTime><Capabilities><member>X</member></Capabilities></member></Stacks></DescribeStacksResult>`, [2]string{"Content-Type", "text/xml"}},
-		{"query empty list", "cloudformation", "/", "Action=CreateStack&Version=2010-05-15&StackName=s&Tags=&Parameters.member.1.ParameterKey=k&DeploymentConfig.Mode=STANDARD", form(), 200,
-			"<StackId>k</StackId>", [2]string{}},
-		{"query validation", "cloudformation", "/", "Action=CreateStack&Version=2010-05-15", form(), 400,
-			`<Error><Type>Sender</Type><Code>ValidationError</Code><Message>1 validation error detected: Value null at &apos;stackName&apos; failed`, [2]string{}},
+				`<CreationTime>2026-11-20T03:05:27.614Z</CreationTime><Capabilities><member>X</member></Capabilities></member></Stacks></DescribeStacksResult>`,
+			[2]string{"Content-Type", "text/xml"},
+		},
+		{
+			"query empty list", "cloudformation", "/", "Action=CreateStack&Version=2010-05-15&StackName=s&Tags=&Parameters.member.1.ParameterKey=k&DeploymentConfig.Mode=STANDARD", form(), 200,
+			"<StackId>k</StackId>",
+			[2]string{},
+		},
+		{
+			"query validation", "cloudformation", "/", "Action=CreateStack&Version=2010-05-15", form(), 400,
+			`<Error><Type>Sender</Type><Code>ValidationError</Code><Message>1 validation error detected: Value null at &apos;stackName&apos; failed`,
+			[2]string{},
+		},
 		{"query unknown action", "cloudformation", "/", "Action=Fly&Version=2010-05-15", form(), 400, "<Code>InvalidAction</Code><Message>Could not find operation Fly for version 2010-05-15</Message>", [2]string{}},
 		{"AU-075 region of the scope", "sts", "/", "Action=GetCallerIdentity&Version=2011-06-15", form(), 200, "<UserId>eu-west-1</UserId>", [2]string{}},
 	} {
@@ -274,8 +314,10 @@ func TestAuthenticationErrors(t *testing.T) {
 		status                      int
 		want                        string
 	}{
-		{"AU-021 unknown key json", "dynamodb", "/", `{}`, ddb("DescribeTable"), stranger, 400,
-			`{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"The security token included in the request is invalid."}`},
+		{
+			"AU-021 unknown key json", "dynamodb", "/", `{}`, ddb("DescribeTable"), stranger, 400,
+			`{"__type":"com.amazon.coral.service#UnrecognizedClientException","message":"The security token included in the request is invalid."}`,
+		},
 		{"AU-022 unknown key rest", "lambda", "GET /2015-03-31/functions/f", ``, nil, stranger, 403, `"message":"The security token included in the request is invalid."`},
 		{"AU-023 unknown key query", "sts", "/", "Action=GetCallerIdentity&Version=2011-06-15", form(), stranger, 403, "<Code>InvalidClientTokenId</Code>"},
 		{"AU-025 wrong secret json", "dynamodb", "/", `{}`, ddb("DescribeTable"), wrong, 400, `The Canonical String for this request should have been\n'POST\n/\n\n`},

@@ -109,7 +109,7 @@ func dev(ctx context.Context, opts devOptions, out, errs io.Writer) error {
 		}
 	}
 	s.observer = newObserver(s.term)
-	s.log = slog.New(tint.NewHandler(errs, &tint.Options{Level: slog.LevelWarn, TimeFormat: time.TimeOnly, NoColor: !newTerminal(errs, false).colour}))
+	s.log = slog.New(tint.NewTextHandler(errs, &tint.Options{Level: slog.LevelWarn, TimeFormat: time.TimeOnly, NoColor: !newTerminal(errs, false).colour}))
 	app, err := s.readApp() // what is wrong with the template is told before anything is started
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ func dataDir() (string, error) {
 }
 
 func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
-	log := slog.New(tint.NewHandler(errs, &tint.Options{NoColor: !newTerminal(errs, false).colour}))
+	log := slog.New(tint.NewTextHandler(errs, &tint.Options{NoColor: !newTerminal(errs, false).colour}))
 	srv, err := server.New(ctx, server.Config{
 		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
 		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,

@@ -212,30 +212,50 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		{"nothing", &Request{Method: "GET", Target: "/"}, signedAt, Missing, "Request is missing Authentication Token"},
-		{"AU-029 no signature", auth("AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=host"), signedAt, Incomplete,
-			"Authorization header requires 'Signature' parameter. Authorization=AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=host"},
-		{"AU-030 algorithm alone", auth("AWS4-HMAC-SHA256"), signedAt, Incomplete,
+		{
+			"AU-029 no signature", auth("AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=host"), signedAt, Incomplete,
+			"Authorization header requires 'Signature' parameter. Authorization=AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=host",
+		},
+		{
+			"AU-030 algorithm alone", auth("AWS4-HMAC-SHA256"), signedAt, Incomplete,
 			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. " +
-				"Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256"},
-		{"AU-031 header and query", both, signedAt, Conflict,
-			"Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."},
+				"Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256",
+		},
+		{
+			"AU-031 header and query", both, signedAt, Conflict,
+			"Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
+		},
 		{"AU-038 more than a week", week, signedAt, Incomplete, "X-Amz-Expires must be less than a week"},
 		{"AU-013 host not signed", auth("AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=x-amz-date, Signature=" + sig), signedAt, Incomplete, "must be a 'SignedHeader'"},
-		{"AU-015 old", vector1(), signedAt.Add(11 * time.Minute), Skewed,
-			"Signature expired: 20250102T030405Z is now earlier than 20250102T031005Z (20250102T031505Z - 5 min.)"},
-		{"AU-016 ahead", vector1(), signedAt.Add(-time.Hour), Skewed,
-			"Signature not yet current: 20250102T030405Z is still later than 20250102T020905Z (20250102T020405Z + 5 min.)"},
-		{"AU-020 terminator", auth("AWS4-HMAC-SHA256 Credential=A/20250102/us-east-1/execute-api/x, SignedHeaders=host, Signature=0"), signedAt, Invalid,
-			"Credential should be scoped with a valid terminator: 'aws4_request', not 'x'. "},
-		{"AU-017 day", auth("AWS4-HMAC-SHA256 Credential=A/20130101/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0"), signedAt, Invalid,
-			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20130101' != '20250102', from '20250102T030405Z'."},
-		{"AU-076 region", auth("AWS4-HMAC-SHA256 Credential=A/20250102/nowhere/execute-api/aws4_request, SignedHeaders=host, Signature=0"), signedAt, Invalid,
-			"Credential should be scoped to a valid region. "},
-		{"four parts", auth("AWS4-HMAC-SHA256 Credential=A/20250102/us-east-1/aws4_request, SignedHeaders=host, Signature=0"), signedAt, Incomplete,
-			"Credential must have exactly 5 slash-delimited elements"},
+		{
+			"AU-015 old", vector1(), signedAt.Add(11 * time.Minute), Skewed,
+			"Signature expired: 20250102T030405Z is now earlier than 20250102T031005Z (20250102T031505Z - 5 min.)",
+		},
+		{
+			"AU-016 ahead", vector1(), signedAt.Add(-time.Hour), Skewed,
+			"Signature not yet current: 20250102T030405Z is still later than 20250102T020905Z (20250102T020405Z + 5 min.)",
+		},
+		{
+			"AU-020 terminator", auth("AWS4-HMAC-SHA256 Credential=A/20250102/us-east-1/execute-api/x, SignedHeaders=host, Signature=0"), signedAt, Invalid,
+			"Credential should be scoped with a valid terminator: 'aws4_request', not 'x'. ",
+		},
+		{
+			"AU-017 day", auth("AWS4-HMAC-SHA256 Credential=A/20130101/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0"), signedAt, Invalid,
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20130101' != '20250102', from '20250102T030405Z'.",
+		},
+		{
+			"AU-076 region", auth("AWS4-HMAC-SHA256 Credential=A/20250102/nowhere/execute-api/aws4_request, SignedHeaders=host, Signature=0"), signedAt, Invalid,
+			"Credential should be scoped to a valid region. ",
+		},
+		{
+			"four parts", auth("AWS4-HMAC-SHA256 Credential=A/20250102/us-east-1/aws4_request, SignedHeaders=host, Signature=0"), signedAt, Incomplete,
+			"Credential must have exactly 5 slash-delimited elements",
+		},
 		{"SigV4a", auth("AWS4-ECDSA-P256-SHA256 Credential=A"), signedAt, Incomplete, "SigV4a"},
-		{"AU-025 wrong signature", auth("AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0", 64)), signedAt, Invalid,
-			"The Canonical String for this request should have been\n'GET\n/\n\nhost:h\nx-amz-date:20250102T030405Z\n\nhost;x-amz-date\n" + emptyHash + "'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n"},
+		{
+			"AU-025 wrong signature", auth("AWS4-HMAC-SHA256 " + cred + ", SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0", 64)), signedAt, Invalid,
+			"The Canonical String for this request should have been\n'GET\n/\n\nhost:h\nx-amz-date:20250102T030405Z\n\nhost;x-amz-date\n" + emptyHash + "'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := verify(tt.r, secret, tt.at)

@@ -86,7 +86,6 @@ type shape struct {
 
 var (
 	timeType        = reflect.TypeFor[time.Time]()
-	marshalerType   = reflect.TypeFor[json.Marshaler]()
 	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
 )
 

@@ -58,8 +58,18 @@ func testWildcards(t *testing.T, b bus.Bus) {
 		pattern, subject string
 		want             bool
 	}{
-		{"w.a", "w.a", true}, {"w.a", "w.a.b", false}, {"w.a.b", "w.a", false}, {"w.*", "w.a", true}, {"w.*", "w.a.b", false}, {"w.*", "w", false},
-		{"w.>", "w.a.b.c", true}, {"w.>", "w", false}, {"w.*.c", "w.b.c", true}, {"w.*.c", "w.b.d", false}, {"*.a", "w.a", true}, {">", "w", true},
+		{"w.a", "w.a", true},
+		{"w.a", "w.a.b", false},
+		{"w.a.b", "w.a", false},
+		{"w.*", "w.a", true},
+		{"w.*", "w.a.b", false},
+		{"w.*", "w", false},
+		{"w.>", "w.a.b.c", true},
+		{"w.>", "w", false},
+		{"w.*.c", "w.b.c", true},
+		{"w.*.c", "w.b.d", false},
+		{"*.a", "w.a", true},
+		{">", "w", true},
 	} {
 		got := make(chan string, 10)
 		cancel, err := b.Subscribe(tt.pattern, func(subject string, _ []byte) { got <- subject })

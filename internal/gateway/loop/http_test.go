@@ -21,9 +21,17 @@ func TestHandshakeTellsAll_DP008_DP019_DP021(t *testing.T) {
 		c.send([]byte(upgradeRequest("/prod?room=blue", "ORIGIN: http://evil", "x-dup: 1", "X-Dup:2 ",
 			"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")))
 		o := within(t, g.opened)
-		want := []Header{{"Host", "localhost"}, {"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Key", key},
-			{"Sec-WebSocket-Version", "13"}, {"ORIGIN", "http://evil"}, {"x-dup", "1"}, {"X-Dup", "2"},
-			{"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"}}
+		want := []Header{
+			{"Host", "localhost"},
+			{"Upgrade", "websocket"},
+			{"Connection", "Upgrade"},
+			{"Sec-WebSocket-Key", key},
+			{"Sec-WebSocket-Version", "13"},
+			{"ORIGIN", "http://evil"},
+			{"x-dup", "1"},
+			{"X-Dup", "2"},
+			{"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"},
+		}
 		h := o.h
 		if h.Method != "GET" || h.Target != "/prod?room=blue" || h.Host != "localhost" || fmt.Sprint(h.Headers) != fmt.Sprint(want) ||
 			h.Remote.String() != c.LocalAddr().String() || h.TLS != tr.tls || (h.ServerName == "localhost") != tr.tls || time.Since(h.At) > time.Minute {

@@ -138,8 +138,13 @@ func FuzzParseRequestRoundTrip(f *testing.F) {
 			t.Skip()
 		}
 		want := Handshake{Method: "GET", Target: target, Host: host, Headers: []Header{
-			{"Host", host}, {name, value}, {"upgrade", "WebSocket"}, {"Connection", "x, upgrade"},
-			{"Sec-WebSocket-Key", key}, {"Sec-WebSocket-Version", "13"}, {name, value},
+			{"Host", host},
+			{name, value},
+			{"upgrade", "WebSocket"},
+			{"Connection", "x, upgrade"},
+			{"Sec-WebSocket-Key", key},
+			{"Sec-WebSocket-Version", "13"},
+			{name, value},
 		}}
 		head := "GET " + target + " HTTP/1.1\r\n"
 		for _, h := range want.Headers {

@@ -114,16 +114,26 @@ func TestIntegrations(t *testing.T) {
 	path := api + "/integrations"
 	const always = `"connectionType":"INTERNET",`
 	for _, tt := range []struct{ name, body, want string }{
-		{"CP-054 AWS_PROXY", `{"integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `"}`,
-			`{` + always + `"integrationId":"ID","integrationMethod":"POST","integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`},
-		{"CP-055 CP-104 MOCK", `{"integrationType":"MOCK"}`,
-			`{` + always + `"integrationId":"ID","integrationResponseSelectionExpression":"${integration.response.statuscode}","integrationType":"MOCK","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`},
-		{"CP-056 AWS Lambda", `{"integrationType":"AWS","integrationUri":"` + testLambda + `"}`,
-			`{` + always + `"integrationId":"ID","integrationMethod":"POST","integrationResponseSelectionExpression":"${integration.response.body.errorMessage}","integrationType":"AWS","integrationUri":"` + testLambda + `","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`},
-		{"HTTP", `{"integrationType":"HTTP","integrationMethod":"GET","integrationUri":"https://example.com","passthroughBehavior":"NEVER"}`,
-			`{` + always + `"integrationId":"ID","integrationMethod":"GET","integrationResponseSelectionExpression":"${integration.response.statuscode}","integrationType":"HTTP","integrationUri":"https://example.com","passthroughBehavior":"NEVER","payloadFormatVersion":"1.0","timeoutInMillis":29000}`},
-		{"CP-057 HTTP_PROXY", `{"integrationType":"HTTP_PROXY","integrationMethod":"PUT","integrationUri":"http://example.com"}`,
-			`{` + always + `"integrationId":"ID","integrationMethod":"PUT","integrationType":"HTTP_PROXY","integrationUri":"http://example.com","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`},
+		{
+			"CP-054 AWS_PROXY", `{"integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `"}`,
+			`{` + always + `"integrationId":"ID","integrationMethod":"POST","integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
+		},
+		{
+			"CP-055 CP-104 MOCK", `{"integrationType":"MOCK"}`,
+			`{` + always + `"integrationId":"ID","integrationResponseSelectionExpression":"${integration.response.statuscode}","integrationType":"MOCK","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
+		},
+		{
+			"CP-056 AWS Lambda", `{"integrationType":"AWS","integrationUri":"` + testLambda + `"}`,
+			`{` + always + `"integrationId":"ID","integrationMethod":"POST","integrationResponseSelectionExpression":"${integration.response.body.errorMessage}","integrationType":"AWS","integrationUri":"` + testLambda + `","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
+		},
+		{
+			"HTTP", `{"integrationType":"HTTP","integrationMethod":"GET","integrationUri":"https://example.com","passthroughBehavior":"NEVER"}`,
+			`{` + always + `"integrationId":"ID","integrationMethod":"GET","integrationResponseSelectionExpression":"${integration.response.statuscode}","integrationType":"HTTP","integrationUri":"https://example.com","passthroughBehavior":"NEVER","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
+		},
+		{
+			"CP-057 HTTP_PROXY", `{"integrationType":"HTTP_PROXY","integrationMethod":"PUT","integrationUri":"http://example.com"}`,
+			`{` + always + `"integrationId":"ID","integrationMethod":"PUT","integrationType":"HTTP_PROXY","integrationUri":"http://example.com","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			id := f.must(201, "POST", path, tt.body).text("integrationId")

@@ -297,18 +297,26 @@ func TestAuthorize(t *testing.T) {
 		enforce                          bool
 		code, text                       string
 	}{
-		{"AU-043 nothing allowed", "", "execute-api:Invoke", api + "/prod/$connect", false, "AccessDeniedException",
-			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********0000:abc/prod/$connect"},
+		{
+			"AU-043 nothing allowed", "", "execute-api:Invoke", api + "/prod/$connect", false, "AccessDeniedException",
+			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********0000:abc/prod/$connect",
+		},
 		{"AU-044 allowed", allow("execute-api:Invoke", api+"/prod/$connect"), "execute-api:Invoke", api + "/prod/$connect", false, "", ""},
 		{"AU-045 post", allow("execute-api:ManageConnections", api+"/*/POST/@connections/*"), "execute-api:ManageConnections", api + "/prod/POST/@connections/L0SM9cOFIAMCIdw=", false, "", ""},
-		{"AU-046 get", allow("execute-api:ManageConnections", api+"/*/POST/@connections/*"), "execute-api:ManageConnections", api + "/prod/GET/@connections/L0SM9cOFIAMCIdw=", false, "AccessDeniedException",
-			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: execute-api:ManageConnections on resource: arn:aws:execute-api:us-east-1:********0000:abc/prod/GET/@connections/{connectionId}"},
+		{
+			"AU-046 get", allow("execute-api:ManageConnections", api+"/*/POST/@connections/*"), "execute-api:ManageConnections", api + "/prod/GET/@connections/L0SM9cOFIAMCIdw=", false, "AccessDeniedException",
+			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: execute-api:ManageConnections on resource: arn:aws:execute-api:us-east-1:********0000:abc/prod/GET/@connections/{connectionId}",
+		},
 		{"another account", allow("execute-api:*", "*"), "execute-api:Invoke", strings.Replace(api, "000000000000", "111111111111", 1) + "/prod/$connect", false, "AccessDeniedException", ""},
 		{"others are warned about", "", "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/t", false, "", ""},
-		{"others are enforced", "", "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/t", true, "AccessDeniedException",
-			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/t because no identity-based policy allows the dynamodb:GetItem action"},
-		{"AU-048 explicit deny", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"sqs:*","Resource":"*"}]}`, "sqs:SendMessage", "*", true, "AccessDeniedException",
-			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: sqs:SendMessage on resource: * with an explicit deny in an identity-based policy"},
+		{
+			"others are enforced", "", "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/t", true, "AccessDeniedException",
+			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/t because no identity-based policy allows the dynamodb:GetItem action",
+		},
+		{
+			"AU-048 explicit deny", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"sqs:*","Resource":"*"}]}`, "sqs:SendMessage", "*", true, "AccessDeniedException",
+			"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: sqs:SendMessage on resource: * with an explicit deny in an identity-based policy",
+		},
 		{"AU-052 source address", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"StringEquals":{"aws:username":"ann"}}}}`, "sqs:SendMessage", "*", true, "", ""},
 		{"AU-052 another address", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.168.0.0/16"}}}}`, "sqs:SendMessage", "*", true, "AccessDeniedException", ""},
 	} {

@@ -38,14 +38,22 @@ func TestChunkedBodies(t *testing.T) {
 		{name: "unsigned with another checksum", hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER", trailer: "x-amz-checksum-crc32:AAAAAA==", wantCode: "BadDigest"},
 		{name: "AU-036 signed", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", signed: true},
 		{name: "AU-036 signed with trailer", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", signed: true, trailer: trailer},
-		{name: "AU-036 spoiled chunk", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", signed: true, wantCode: "SignatureDoesNotMatch",
-			spoil: func(b []byte) []byte { return bytes.Replace(b, []byte("0123"), []byte("0124"), 1) }},
-		{name: "AU-036 spoiled trailer", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", signed: true, trailer: trailer, wantCode: "SignatureDoesNotMatch",
-			spoil: func(b []byte) []byte { return bytes.Replace(b, []byte("crc32:"), []byte("crc32c:"), 1) }},
-		{name: "AU-036 no last chunk", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", signed: true, wantCode: "IncompleteBody",
-			spoil: func(b []byte) []byte { return b[:bytes.LastIndex(b, []byte("\r\n0;"))+2] }},
-		{name: "no chunks", hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER", wantCode: "InvalidChunkSizeError",
-			spoil: func([]byte) []byte { return []byte("plain text\r\n") }},
+		{
+			name: "AU-036 spoiled chunk", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", signed: true, wantCode: "SignatureDoesNotMatch",
+			spoil: func(b []byte) []byte { return bytes.Replace(b, []byte("0123"), []byte("0124"), 1) },
+		},
+		{
+			name: "AU-036 spoiled trailer", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", signed: true, trailer: trailer, wantCode: "SignatureDoesNotMatch",
+			spoil: func(b []byte) []byte { return bytes.Replace(b, []byte("crc32:"), []byte("crc32c:"), 1) },
+		},
+		{
+			name: "AU-036 no last chunk", hash: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", signed: true, wantCode: "IncompleteBody",
+			spoil: func(b []byte) []byte { return b[:bytes.LastIndex(b, []byte("\r\n0;"))+2] },
+		},
+		{
+			name: "no chunks", hash: "STREAMING-UNSIGNED-PAYLOAD-TRAILER", wantCode: "InvalidChunkSizeError",
+			spoil: func([]byte) []byte { return []byte("plain text\r\n") },
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest("PUT", "/bucket/"+strings.ReplaceAll(tt.name, " ", "-"), nil)

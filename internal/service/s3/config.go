@@ -10,12 +10,12 @@ import (
 
 // A configuration is a sub-resource of a bucket that is stored as it was given.
 type configuration struct {
-	action   string // after Get and Put
-	none     string // the code of what AWS answers where there is none; "" where empty is the answer
-	message  string
-	empty    string // the answer where there is none, without the declaration
-	put, del int    // statuses of success; 0 means 200 and 204
-	text     bool   // JSON, not XML
+	action  string // after Get and Put
+	none    string // the code of what AWS answers where there is none; "" where empty is the answer
+	message string
+	empty   string // the answer where there is none, without the declaration
+	put     int    // status of a successful Put; 0 means 200
+	text    bool   // JSON, not XML
 }
 
 const ns = ` xmlns="` + xmlNamespace + `"`

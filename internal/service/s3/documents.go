@@ -87,7 +87,6 @@ func partPrefix(uploadID string) string      { return "part/" + uploadID + "/" }
 func partKey(uploadID string, n int) string  { return fmt.Sprintf("%s%05d", partPrefix(uploadID), n) }
 func (o *object) current() *version          { return &o.Versions[0] }
 func (o *object) visible() bool              { return len(o.Versions) > 0 && !o.Versions[0].Marker }
-func (b *bucket) arn() string                { return "arn:aws:s3:::" + b.Name }
 func (s *Service) clock() time.Time          { return s.now().UTC().Truncate(time.Millisecond) }
 func (b *bucket) versioned() bool            { return b.Versioning != "" }
 func (v *version) is(id string) bool         { return v.ID == id }

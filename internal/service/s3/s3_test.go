@@ -226,7 +226,7 @@ func TestObjects(t *testing.T) {
 	}
 	t.Run("get", func(t *testing.T) {
 		a := f.must(200, "GET", "/bucket/a%20b/c", "")
-		if a.body != "hello, world" || a.header.Get("ETag") != etag || a.header.Get("Content-Type") != "text/plain" || a.header["x-amz-meta-who"][0] != "me" || a.header.Get("Content-Length") != "12" {
+		if a.body != "hello, world" || a.header.Get("ETag") != etag || a.header.Get("Content-Type") != "text/plain" || a.header["X-Amz-Meta-Who"][0] != "me" || a.header.Get("Content-Length") != "12" {
 			t.Error(a)
 		}
 	})
@@ -269,7 +269,7 @@ func TestObjects(t *testing.T) {
 		if a := f.must(200, "PUT", "/bucket/copy", "", "X-Amz-Copy-Source", "/bucket/a%20b/c"); !strings.Contains(a.body, "CopyObjectResult") {
 			t.Error(a.body)
 		}
-		if a := f.must(200, "GET", "/bucket/copy", ""); a.body != "hello, world" || a.header["x-amz-meta-who"][0] != "me" {
+		if a := f.must(200, "GET", "/bucket/copy", ""); a.body != "hello, world" || a.header["X-Amz-Meta-Who"][0] != "me" {
 			t.Error(a)
 		}
 	})

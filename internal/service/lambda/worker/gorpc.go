@@ -111,8 +111,10 @@ func (g *goRPC) close() {
 }
 
 func (g *goRPC) deliver(c *call) error {
-	q := rpcRequest{Payload: c.in.Payload, RequestId: c.id, XAmznTraceId: c.trace, InvokedFunctionArn: c.arn,
-		Deadline: rpcTimestamp{c.deadline.Unix(), int64(c.deadline.Nanosecond())}, ClientContext: []byte(c.in.ClientContext)}
+	q := rpcRequest{
+		Payload: c.in.Payload, RequestId: c.id, XAmznTraceId: c.trace, InvokedFunctionArn: c.arn,
+		Deadline: rpcTimestamp{c.deadline.Unix(), int64(c.deadline.Nanosecond())}, ClientContext: []byte(c.in.ClientContext),
+	}
 	var identity struct{ CognitoIdentityId, CognitoIdentityPoolId string }
 	if json.Unmarshal([]byte(c.in.Identity), &identity) == nil {
 		q.CognitoIdentityId, q.CognitoIdentityPoolId = identity.CognitoIdentityId, identity.CognitoIdentityPoolId
@@ -137,9 +139,7 @@ func (g *goRPC) wait(id string, call *rpc.Call) {
 	case call.Error != nil:
 		return // the process is gone: its end is the outcome
 	case r.Error != nil:
-		if strings.HasPrefix(r.Error.Type, "*") {
-			r.Error.Type = r.Error.Type[1:]
-		}
+		r.Error.Type = strings.TrimPrefix(r.Error.Type, "*")
 		body, _ := json.Marshal(r.Error)
 		o = reported(body, r.Error.Type)
 	case len(r.Payload) > MaxResponse:

@@ -106,8 +106,10 @@ func (l *logStream) initStart(at time.Time, version, region string) {
 
 func (l *logStream) initReport(at time.Time, took time.Duration, status, errorType string) {
 	if l.json {
-		l.platform(at, record(at, "platform.initReport", map[string]any{"initializationType": "on-demand", "phase": "init", "status": status, "errorType": errorType,
-			"metrics": map[string]any{"durationMs": milliseconds(took)}}))
+		l.platform(at, record(at, "platform.initReport", map[string]any{
+			"initializationType": "on-demand", "phase": "init", "status": status, "errorType": errorType,
+			"metrics": map[string]any{"durationMs": milliseconds(took)},
+		}))
 		return
 	}
 	line := fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: %s", milliseconds(took), status)
