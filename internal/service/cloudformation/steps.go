@@ -3,14 +3,10 @@ package cloudformation
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/resource"
 	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 )
@@ -283,52 +279,6 @@ func (st *step) failed(ctx context.Context, physical *resourceState, verb string
 	return err
 }
 
-// reason words an error as CloudFormation does.
-func (st *step) reason(err error) string {
-	return handlerReason(err, st.def.Type, st.id, token(st.stack.Op.ID, st.id, "error"))
-}
-
-func handlerReason(err error, typ, id, token string) string {
-	var e *awsapi.Error
-	var p *resource.InvalidProperties
-	var t *template.Error
-	switch {
-	case errors.As(err, &p):
-		return fmt.Sprintf("Properties validation failed for resource %s with message:\n%s", id, p.Error())
-	case errors.As(err, &t):
-		return t.Message
-	case errors.As(err, &e):
-		service := typ
-		if parts := strings.Split(typ, "::"); len(parts) == 3 {
-			service = parts[1]
-		}
-		return fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)",
-			fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, service, e.Status, newUUID()), token, handlerErrorCode(e))
-	}
-	return err.Error()
-}
-
-func handlerErrorCode(e *awsapi.Error) string {
-	has := func(parts ...string) bool {
-		return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(e.Code, p) })
-	}
-	switch {
-	case has("NotFound", "NoSuch", "NonExistent"):
-		return "NotFound"
-	case has("AlreadyExist", "Conflict", "InUse", "EntityAlreadyExists"):
-		return "AlreadyExists"
-	case has("AccessDenied", "Unauthorized"):
-		return "AccessDenied"
-	case has("Throttl", "TooManyRequests"):
-		return "Throttling"
-	case has("LimitExceeded"):
-		return "ServiceLimitExceeded"
-	case e.Status < 500:
-		return "InvalidRequest"
-	}
-	return "GeneralServiceException"
-}
-
 // request is what a handler is told.
 func (st *step) request(what string) resource.Request {
 	return st.run.request(st.id, token(st.stack.Op.ID, st.id, what), st.properties)
@@ -350,125 +300,6 @@ func (r *run) request(id, tok string, properties map[string]any) resource.Reques
 	}
 }
 
-// remove deletes one resource, unless its policy says to keep it.
-func (r *run) remove(ctx context.Context, id string) error {
-	cur := r.state(id)
-	if !cur.live() {
-		return nil
-	}
-	if cur.DeletionPolicy == "Retain" || cur.DeletionPolicy == "RetainExceptOnCreate" && r.stack.Op.Phase != phaseRollback {
-		return r.skip(id)
-	}
-	r.save(id, func(res *resourceState) { res.Status, res.Reason = "DELETE_IN_PROGRESS", "" }, deletion(cur, "DELETE_IN_PROGRESS", ""))
-	r.journal.kick()
-	if err := r.destroy(ctx, cur); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		reason := handlerReason(err, cur.Type, id, token(r.stack.Op.ID, id, "error"))
-		r.save(id, func(res *resourceState) { res.Status, res.Reason = "DELETE_FAILED", reason }, deletion(cur, "DELETE_FAILED", reason))
-		return err
-	}
-	r.save(id, func(res *resourceState) {
-		res.Status, res.Reason, res.Before = "DELETE_COMPLETE", "", nil
-	}, deletion(cur, "DELETE_COMPLETE", ""))
-	return r.journal.commit()
-}
-
-func deletion(res *resourceState, status, reason string) Event {
-	return Event{LogicalID: res.LogicalID, PhysicalID: res.PhysicalID, Type: res.Type, Status: status, Reason: reason}
-}
-
-func (r *run) destroy(ctx context.Context, res *resourceState) error {
-	req := r.request(res.LogicalID, token(r.stack.Op.ID, res.LogicalID, "delete"+res.PhysicalID), res.Properties)
-	req.PhysicalID = res.PhysicalID
-	return r.s.typeOf(res.Type).Delete(ctx, req)
-}
-
-// skip leaves a resource alone and forgets it.
-func (r *run) skip(id string) error {
-	cur := r.state(id)
-	r.save(id, func(res *resourceState) { res.Status, res.Reason = "DELETE_SKIPPED", "" }, deletion(cur, "DELETE_SKIPPED", ""))
-	return r.journal.commit()
-}
-
-// removeStale deletes the physical resources that id's newer one has replaced.
-func (r *run) removeStale(ctx context.Context, id string) error {
-	for {
-		cur := r.state(id)
-		if len(cur.Stale) == 0 {
-			return nil
-		}
-		old := cur.Stale[0]
-		drop := func(res *resourceState) { res.Stale = res.Stale[1:] }
-		if old.UpdateReplacePolicy == "Retain" || old.UpdateReplacePolicy == "RetainExceptOnCreate" {
-			r.save(id, drop, deletion(&old, "DELETE_SKIPPED", ""))
-			continue
-		}
-		r.save(id, func(*resourceState) {}, deletion(&old, "DELETE_IN_PROGRESS", ""))
-		r.journal.kick()
-		if err := r.destroy(ctx, &old); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			reason := handlerReason(err, old.Type, id, token(r.stack.Op.ID, id, "error"))
-			r.save(id, drop, deletion(&old, "DELETE_FAILED", reason))
-			return err
-		}
-		r.save(id, drop, deletion(&old, "DELETE_COMPLETE", ""))
-		if err := r.journal.commit(); err != nil {
-			return err
-		}
-	}
-}
-
-// restoreOne undoes what a failed update did to one resource.
-func (r *run) restoreOne(ctx context.Context, id string) error {
-	cur := r.state(id)
-	done := r.stack.Op.ID + "/rollback"
-	before := cur.Before
-	switch {
-	case before == nil: // it was made by the update: cleanup removes it, as the old template does not have it
-		r.save(id, func(res *resourceState) { res.Op = done })
-		return nil
-	case cur.PhysicalID != before.PhysicalID: // it was replaced: the old one is still there
-		replaced := *cur
-		replaced.Before, replaced.Stale, replaced.UpdateReplacePolicy = nil, nil, ""
-		r.save(id, func(res *resourceState) {
-			*res = *before
-			res.Op = done
-			res.Stale = []resourceState{replaced}
-			res.Status, res.Reason = "UPDATE_COMPLETE", ""
-		}, deletion(before, "UPDATE_COMPLETE", ""))
-		return r.journal.commit()
-	case len(changedProperties(before.Properties, cur.Properties)) == 0 && !strings.HasSuffix(cur.Status, "_FAILED") && slices.Equal(before.Tags, cur.Tags):
-		r.save(id, func(res *resourceState) { *res = *before; res.Op = done })
-		return nil
-	}
-	r.save(id, func(*resourceState) {}, deletion(before, "UPDATE_IN_PROGRESS", ""))
-	r.journal.kick()
-	req := r.request(id, token(r.stack.Op.ID, id, "restore"), before.Properties)
-	req.PhysicalID, req.Old = before.PhysicalID, cur.Properties
-	result, err := r.s.typeOf(before.Type).Update(ctx, req)
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		reason := handlerReason(err, before.Type, id, req.Token)
-		r.save(id, func(res *resourceState) { res.Status, res.Reason = "UPDATE_FAILED", reason }, deletion(before, "UPDATE_FAILED", reason))
-		return err
-	}
-	r.save(id, func(res *resourceState) {
-		*res = *before
-		res.Op = done
-		if result.PhysicalID != "" {
-			res.PhysicalID, res.Ref, res.Attributes = result.PhysicalID, result.Ref, normal(result.Attributes)
-		}
-		res.Status, res.Reason = "UPDATE_COMPLETE", ""
-	}, deletion(before, "UPDATE_COMPLETE", ""))
-	return r.journal.commit()
-}
-
 // changedProperties names the properties that differ, sorted.
 func changedProperties(old, now map[string]any) []string {
 	var changed []string
@@ -487,50 +318,6 @@ func changedProperties(old, now map[string]any) []string {
 }
 
 func sameValue(a, b any) bool { return bytes.Equal(encode(a), encode(b)) }
-
-// token names one step of an operation: always the same, for a step that is repeated.
-func token(parts ...string) string {
-	h := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return uuidOf(h[:16])
-}
-
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	return uuidOf(b[:])
-}
-
-func uuidOf(b []byte) string {
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
-}
-
-// physicalName is {stack}-{logical id}-{12 letters or digits}, cut to max characters: first the logical id, then the stack's name.
-func physicalName(stack, id, seed string, max int) string {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	h := sha256.Sum256([]byte("name\x00" + seed))
-	suffix := make([]byte, 12)
-	for i := range suffix {
-		suffix[i] = letters[int(h[i])%len(letters)]
-	}
-	room := max - len(suffix) - 2 // for stack and id
-	if room < 2 {
-		return string(suffix[:min(len(suffix), max)])
-	}
-	if len(stack)+len(id) > room {
-		half := room / 2
-		switch {
-		case len(stack) <= half:
-			id = id[:room-len(stack)]
-		case len(id) <= room-half:
-			stack = stack[:room-len(id)]
-		default:
-			stack, id = stack[:half], id[:room-half]
-		}
-	}
-	return stack + "-" + id + "-" + string(suffix)
-}
 
 // normal returns attributes as they will be after they have been written and read.
 func normal(attributes map[string]any) map[string]any {

@@ -28,23 +28,10 @@ func (m *macro) webSocketAPI() ([]*made, *cause) {
 	case truthy(domain["MutualTlsAuthentication"]):
 		return nil, invalidResource(m.id, "Mutual TLS domain name association is not supported for Websocket APIs.")
 	}
-	api := m.own(m.id, "AWS::ApiGatewayV2::Api")
-	for _, name := range words("ApiKeySelectionExpression Description DisableExecuteApiEndpoint DisableSchemaValidation IpAddressType RouteSelectionExpression") {
-		api.set(name, p[name])
+	api, c := m.api(routes)
+	if c != nil {
+		return nil, c
 	}
-	if _, connect := routes["$connect"]; truthy(p["Auth"]) && !connect {
-		return nil, invalidResource(m.id, "Authorization is only available if there is a $connect route.")
-	}
-	api.set("Name", m.id)
-	api.set("Name", p["Name"])
-	api.set("ProtocolType", "WEBSOCKET")
-	tags := map[string]any{}
-	if own, ok := p["Tags"].(map[string]any); ok {
-		tags = clone(own).(map[string]any)
-	}
-	tags["websocketapi:createdBy"] = "SAM"
-	api.set("Tags", tags)
-	m.properties["Tags"] = clone(tags)
 	domains, c := m.domain(domain)
 	if c != nil {
 		return nil, c
@@ -81,6 +68,29 @@ func (m *macro) webSocketAPI() ([]*made, *cause) {
 	m.propagateTags(all)
 	m.refer(all, map[string]string{"Stage": "AWS::ApiGatewayV2::Stage", "DomainName": "AWS::ApiGatewayV2::DomainName"})
 	return all, nil
+}
+
+// api makes the API itself.
+func (m *macro) api(routes map[string]any) (*made, *cause) {
+	p := m.properties
+	api := m.own(m.id, "AWS::ApiGatewayV2::Api")
+	for _, name := range words("ApiKeySelectionExpression Description DisableExecuteApiEndpoint DisableSchemaValidation IpAddressType RouteSelectionExpression") {
+		api.set(name, p[name])
+	}
+	if _, connect := routes["$connect"]; truthy(p["Auth"]) && !connect {
+		return nil, invalidResource(m.id, "Authorization is only available if there is a $connect route.")
+	}
+	api.set("Name", m.id)
+	api.set("Name", p["Name"])
+	api.set("ProtocolType", "WEBSOCKET")
+	tags := map[string]any{}
+	if own, ok := p["Tags"].(map[string]any); ok {
+		tags = clone(own).(map[string]any)
+	}
+	tags["websocketapi:createdBy"] = "SAM"
+	api.set("Tags", tags)
+	m.properties["Tags"] = clone(tags)
+	return api, nil
 }
 
 // routeKeys returns the route keys in the order of the text.
