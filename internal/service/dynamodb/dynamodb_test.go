@@ -587,6 +587,24 @@ func TestBatches(t *testing.T) {
 	c.run("unknown table", func(c *client) {
 		c.refused("BatchWriteItem", `{"RequestItems":{"nope":[{"PutRequest":{"Item":{"connectionId":{"S":"a"}}}}]}}`, "ResourceNotFoundException", "Requested resource not found")
 	})
+	c.run("unprocessed keys", func(c *client) {
+		var keys []string
+		for i := range 50 {
+			c.okf("PutItem", `{"TableName":"connections","Item":{"connectionId":{"S":"huge%d"},"d":{"S":"%s"}}}`, i, strings.Repeat("d", 390<<10))
+			keys = append(keys, fmt.Sprintf(`{"connectionId":{"S":"huge%d"}}`, i))
+		}
+		request, got, rounds := `{"connections":{"Keys":[`+strings.Join(keys, ",")+`],"ProjectionExpression":"connectionId"}}`, 0, 0
+		for request != "{}" {
+			out := c.ok("BatchGetItem", `{"RequestItems":`+request+`}`)
+			got += len(at(out, "Responses", "connections").([]any))
+			rest, _ := json.Marshal(out["UnprocessedKeys"])
+			request = string(rest)
+			rounds++
+		}
+		if got != 50 || rounds != 2 {
+			c.t.Errorf("%d items in %d rounds, want 50 in 2", got, rounds)
+		}
+	})
 	c.run("large batch is written in parts", func(c *client) {
 		var list []string
 		for i := range 25 {

@@ -2,10 +2,12 @@ package dynamodb
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/dynamodb"
+	"github.com/sallyport/sallyport/internal/awsapi/wire"
 	"github.com/sallyport/sallyport/internal/resource"
 )
 
@@ -92,7 +94,15 @@ type (
 	}
 )
 
-// input returns the properties as CreateTable takes them.
+// checkedInput returns the properties as CreateTable takes them, if they are what the protocol would let through.
+func (p *tableProperties) checkedInput(name string) (*shapes.CreateTableInput, error) {
+	in := p.input(name)
+	if err := wire.New(reflect.TypeFor[shapes.CreateTableInput]()).Validate(in); err != nil {
+		return nil, errValidation("%s", err)
+	}
+	return in, checkCreate(in)
+}
+
 func (p *tableProperties) input(name string) *shapes.CreateTableInput {
 	in := &shapes.CreateTableInput{
 		TableName: &name, BillingMode: p.BillingMode, DeletionProtectionEnabled: p.DeletionProtectionEnabled, TableClass: p.TableClass,
@@ -179,7 +189,11 @@ func (s *Service) createResource(ctx context.Context, r resource.Request, p *tab
 	if name == "" {
 		name = r.PhysicalName(255)
 	}
-	_, _, err := s.makeTable(ctx, p.input(name), r.Token)
+	in, err := p.checkedInput(name)
+	if err != nil {
+		return resource.Result{}, visible(err)
+	}
+	_, _, err = s.makeTable(ctx, in, r.Token)
 	if err = visible(err); awsapi.Code(err) == "ResourceInUseException" {
 		// A step that was repeated finds what it made before.
 		if d, _, other := s.defined(ctx, name); other == nil && d.Token != "" && d.Token == r.Token {
@@ -203,8 +217,8 @@ func (s *Service) createResource(ctx context.Context, r resource.Request, p *tab
 // updateResource makes the definition what the properties say. Unlike UpdateTable it may change several indexes at once, which
 // CloudFormation on AWS does not.
 func (s *Service) updateResource(ctx context.Context, r resource.Request, p, old *tableProperties) (resource.Result, error) {
-	in := p.input(r.PhysicalID)
-	if err := checkCreate(in); err != nil {
+	in, err := p.checkedInput(r.PhysicalID)
+	if err != nil {
 		return resource.Result{}, visible(err)
 	}
 	now := time.Now()

@@ -366,6 +366,11 @@ func TestResource(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	empty := request
+	empty.Properties = properties(`{"TableName":"empty","KeySchema":[],"BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"id","AttributeType":"X"}]}`)
+	if _, err := table.Create(c.ctx, empty); awsapi.Code(err) != "ValidationException" || !strings.Contains(err.Error(), "2 validation errors detected") {
+		t.Errorf("Create without a key = %v", err)
+	}
 	if err := table.Check(map[string]any{"Nonsense": 1}); err == nil {
 		t.Error("an unknown property was taken")
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/sallyport/sallyport/internal/service/dynamodb/item"
 	"github.com/sallyport/sallyport/internal/store"
 	"github.com/sallyport/sallyport/internal/store/mem"
@@ -669,5 +671,20 @@ func BenchmarkGet(b *testing.B) {
 		if table.Get(Key{strconv.Itoa(i % 10000), one}) == nil {
 			b.Fatal("missing")
 		}
+	}
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	e, stop := start(t, mem.New(), time.Millisecond)
+	s := space(t, e)
+	put(t, s, create(t, s, chat), parse(t, `{"room":{"S":"a"},"at":{"N":"1"}}`))
+	if _, err := e.Space(t.Context(), "000000000000", "eu-west-1"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	goleak.VerifyNone(t, before)
+	if _, err := e.Space(t.Context(), "000000000000", "ap-south-1"); !errors.Is(err, ErrStopped) {
+		t.Errorf("Space after the end = %v", err)
 	}
 }

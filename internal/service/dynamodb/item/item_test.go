@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/apd/v3"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -274,4 +275,36 @@ func BenchmarkEncodedJSON(b *testing.B) {
 	for b.Loop() {
 		buf, _ = enc.AppendJSON(buf[:0])
 	}
+}
+
+// TestParseNumberAgrees holds our reading of numbers against a library's.
+func TestParseNumberAgrees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringMatching(`[+-]?[0-9]{0,45}(\.[0-9]{0,45})?([eE][+-]?[0-9]{1,3})?`).Draw(t, "number")
+		got, err := ParseNumber(s)
+		want, _, errWant := apd.NewFromString(s)
+		if errWant != nil {
+			if err == nil {
+				t.Fatalf("ParseNumber(%q) = %s, want an error", s, got)
+			}
+			return
+		}
+		var reduced apd.Decimal
+		reduced.Reduce(want)
+		magnitude := int(reduced.NumDigits()) + int(reduced.Exponent) - 1
+		fits := reduced.IsZero() || reduced.NumDigits() <= maxDigits && magnitude >= minExponent && magnitude <= maxExponent
+		if (err == nil) != fits {
+			t.Fatalf("ParseNumber(%q): %v, want fits %v", s, err, fits)
+		}
+		if err != nil {
+			return
+		}
+		back, _, errBack := apd.NewFromString(got)
+		if errBack != nil || back.Cmp(want) != 0 {
+			t.Fatalf("ParseNumber(%q) = %s, want %s", s, got, want)
+		}
+		if again, err := ParseNumber(got); err != nil || again != got {
+			t.Fatalf("ParseNumber(%s) = %s, %v: not normal", got, again, err)
+		}
+	})
 }
