@@ -220,13 +220,13 @@ func TestObjects(t *testing.T) {
 	f.must(200, "PUT", "/bucket", "")
 	sum := md5.Sum([]byte("hello, world"))
 	etag := `"` + hex.EncodeToString(sum[:]) + `"`
-	a := f.must(200, "PUT", "/bucket/a%20b/c", "hello, world", "Content-Type", "text/plain", "X-Amz-Meta-Who", "me")
+	a := f.must(200, "PUT", "/bucket/a%20b/c", "hello, world", "Content-Type", "text/plain", "x-amz-meta-who", "me")
 	if a.header.Get("ETag") != etag {
 		t.Errorf("ETag %s, want %s", a.header.Get("ETag"), etag)
 	}
 	t.Run("get", func(t *testing.T) {
 		a := f.must(200, "GET", "/bucket/a%20b/c", "")
-		if a.body != "hello, world" || a.header.Get("ETag") != etag || a.header.Get("Content-Type") != "text/plain" || a.header["X-Amz-Meta-Who"][0] != "me" || a.header.Get("Content-Length") != "12" {
+		if a.body != "hello, world" || a.header.Get("ETag") != etag || a.header.Get("Content-Type") != "text/plain" || a.header["x-amz-meta-who"][0] != "me" || a.header.Get("Content-Length") != "12" {
 			t.Error(a)
 		}
 	})
@@ -269,7 +269,7 @@ func TestObjects(t *testing.T) {
 		if a := f.must(200, "PUT", "/bucket/copy", "", "X-Amz-Copy-Source", "/bucket/a%20b/c"); !strings.Contains(a.body, "CopyObjectResult") {
 			t.Error(a.body)
 		}
-		if a := f.must(200, "GET", "/bucket/copy", ""); a.body != "hello, world" || a.header["X-Amz-Meta-Who"][0] != "me" {
+		if a := f.must(200, "GET", "/bucket/copy", ""); a.body != "hello, world" || a.header["x-amz-meta-who"][0] != "me" {
 			t.Error(a)
 		}
 	})
