@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 	"github.com/sallyport/sallyport/internal/store"
@@ -73,7 +74,7 @@ func (s *Service) Deploy(ctx context.Context, in DeployInput) (Stack, error) {
 		return Stack{}, err
 	}
 	if exists && st.Op != nil { // it goes on after a crash
-		if _, err := s.wait(ctx, st.UUID, st.EventSeq, in.Progress); err != nil && !isFailed(err) {
+		if _, err := s.wait(ctx, st.UUID, st.LastEvent, in.Progress); err != nil && !isFailed(err) {
 			return Stack{}, err
 		}
 		if st, exists, err = s.stackNamed(ctx, in.StackName); err != nil {
@@ -97,7 +98,7 @@ func (s *Service) Deploy(ctx context.Context, in DeployInput) (Stack, error) {
 	if err != nil {
 		return Stack{}, err
 	}
-	from := st.EventSeq
+	from := st.LastEvent
 	if !exists {
 		err = s.startCreate(ctx, st, p, "")
 	} else {
@@ -135,7 +136,7 @@ func (s *Service) Delete(ctx context.Context, name string, progress func(Event))
 }
 
 func (s *Service) deleteAndWait(ctx context.Context, st *stack, progress func(Event)) (Stack, error) {
-	from := st.EventSeq
+	from := st.LastEvent
 	if err := s.startDelete(ctx, st, "", nil); err != nil {
 		return Stack{}, err
 	}
@@ -181,11 +182,10 @@ func (s *Service) watch(ctx context.Context, uuid string, f func(Event) error) e
 	})
 }
 
-// wait returns when the operation under way on a stack has ended. Events after the first from are reported.
-func (s *Service) wait(ctx context.Context, uuid string, from int, progress func(Event)) (Stack, error) {
-	seen := 0
+// wait returns when the operation under way on a stack has ended. Events after from are reported.
+func (s *Service) wait(ctx context.Context, uuid string, from time.Time, progress func(Event)) (Stack, error) {
 	err := s.watch(ctx, uuid, func(e Event) error {
-		if seen++; seen <= from {
+		if !e.Time.After(from) {
 			return nil
 		}
 		if progress != nil {

@@ -23,6 +23,27 @@ func page(token *string, total, size int) (from, to int, next *string, err error
 	return from, to, next, nil
 }
 
+// eventPage returns the part of a stack's events, newest first, that a token asks for. The token is the time of the last one that was
+// given: while a stack is worked on, new events come in front.
+func eventPage(token *string, events []Event) (part []Event, next *string, err error) {
+	if token != nil {
+		before, err := strconv.ParseInt(*token, 10, 64)
+		if err != nil {
+			return nil, nil, errValidation("NextToken is invalid")
+		}
+		i := slices.IndexFunc(events, func(e Event) bool { return e.Time.UnixMilli() < before })
+		if i < 0 {
+			i = len(events)
+		}
+		events = events[i:]
+	}
+	if len(events) > 100 {
+		events = events[:100]
+		next = new(strconv.FormatInt(events[99].Time.UnixMilli(), 10))
+	}
+	return events, next, nil
+}
+
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -147,12 +168,12 @@ func (s *Service) describeStackEvents(ctx context.Context, in *api.DescribeStack
 		return nil, err
 	}
 	slices.Reverse(events)
-	from, to, next, err := page(in.NextToken, len(events), 100)
+	events, next, err := eventPage(in.NextToken, events)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.DescribeStackEventsOutput{NextToken: next, StackEvents: []*api.StackEvent{}}
-	for _, e := range events[from:to] {
+	for _, e := range events {
 		out.StackEvents = append(out.StackEvents, &api.StackEvent{
 			EventId: new(e.ID), StackId: new(e.StackID), StackName: new(e.StackName), LogicalResourceId: new(e.LogicalID),
 			PhysicalResourceId: new(e.PhysicalID), ResourceType: new(e.Type), ResourceStatus: new(e.Status), ResourceStatusReason: optional(e.Reason),
@@ -188,12 +209,12 @@ func (s *Service) describeEvents(ctx context.Context, in *api.DescribeEventsInpu
 	events = slices.DeleteFunc(events, func(e Event) bool {
 		return in.OperationId != nil && e.Operation != *in.OperationId || failedOnly && !strings.HasSuffix(e.Status, "_FAILED")
 	})
-	from, to, next, err := page(in.NextToken, len(events), 100)
+	events, next, err := eventPage(in.NextToken, events)
 	if err != nil {
 		return nil, err
 	}
 	out := &api.DescribeEventsOutput{NextToken: next, OperationEvents: []*api.OperationEvent{}}
-	for _, e := range events[from:to] {
+	for _, e := range events {
 		out.OperationEvents = append(out.OperationEvents, &api.OperationEvent{
 			EventId: new(e.ID), EventType: new("STACK_EVENT"), StackId: new(e.StackID), LogicalResourceId: new(e.LogicalID), PhysicalResourceId: new(e.PhysicalID),
 			ResourceType: new(e.Type), ResourceStatus: new(e.Status), ResourceStatusReason: optional(e.Reason), Timestamp: new(e.Time), OperationId: optional(e.Operation),

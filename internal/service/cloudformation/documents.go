@@ -18,25 +18,26 @@ import (
 
 // A stack is the document of one stack: keys.stack.
 type stack struct {
-	ID        string // ARN
-	UUID      string
-	Name      string
-	Status    string
-	Reason    string `json:",omitempty"`
-	Created   time.Time
-	Updated   *time.Time `json:",omitempty"`
-	Deleted   *time.Time `json:",omitempty"`
-	Outputs   []output   `json:",omitempty"`
-	Imports   []string   `json:",omitempty"` // names of exports that its resources use
-	ParentID  string     `json:",omitempty"`
-	RootID    string     `json:",omitempty"`
-	ChangeSet string     `json:",omitempty"` // ARN of the one executed last
-	LastEvent time.Time
-	EventSeq  int
-	Op        *operation `json:",omitempty"` // what is being done to it
-	LastToken string     `json:",omitempty"` // ClientRequestToken of the last operation
-	LastOp    string     `json:",omitempty"` // ID of the last operation
-	Previous  *settings  `json:",omitempty"` // what a rollback that failed was to restore
+	ID          string // ARN
+	UUID        string
+	Name        string
+	Status      string
+	Reason      string `json:",omitempty"`
+	Created     time.Time
+	Updated     *time.Time `json:",omitempty"`
+	Deleted     *time.Time `json:",omitempty"`
+	Outputs     []output   `json:",omitempty"`
+	Imports     []string   `json:",omitempty"` // names of exports that its resources use
+	ParentID    string     `json:",omitempty"`
+	RootID      string     `json:",omitempty"`
+	ChangeSet   string     `json:",omitempty"` // ARN of the one executed last
+	LastEvent   time.Time
+	EventSeq    int
+	OldestEvent int        `json:",omitempty"` // the events before have been removed
+	Op          *operation `json:",omitempty"` // what is being done to it
+	LastToken   string     `json:",omitempty"` // ClientRequestToken of the last operation
+	LastOp      string     `json:",omitempty"` // ID of the last operation
+	Previous    *settings  `json:",omitempty"` // what a rollback that failed was to restore
 	settings
 
 	rev uint64 // of the document, when it was read; zero for a new stack

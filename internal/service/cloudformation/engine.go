@@ -205,7 +205,8 @@ func (st *stack) event(e Event) Event {
 	return e
 }
 
-// take returns what is to be written now: resources, then events, then the stack, which says what is true of them.
+// take returns what is to be written now: resources and what goes with the end of an operation, then events, then the stack, which says
+// what is true of them.
 func (r *run) take() []store.Write {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -214,12 +215,12 @@ func (r *run) take() []store.Write {
 		writes = append(writes, store.Write{Key: r.k.resource(r.stack.UUID, id), Data: encode(r.resources[id])})
 	}
 	clear(r.dirty)
+	writes = append(writes, r.final...)
+	r.final = nil
 	if len(r.pending) > 0 {
 		writes = append(writes, store.Write{Key: r.k.event(r.stack.UUID, r.stack.EventSeq), Data: encode(r.pending)})
 		r.pending = nil
 	}
-	writes = append(writes, r.final...)
-	r.final = nil
 	return append(writes, store.Write{Key: r.k.stack(r.stack.UUID), Data: encode(r.stack)})
 }
 

@@ -32,8 +32,34 @@ func (r *run) finish(status, reason string) error {
 		r.exports(r.stack.Outputs)
 	}
 	r.stack.Op = nil
+	r.dropEvents()
 	r.mu.Unlock()
 	return r.journal.commit()
+}
+
+// How many events of a stack are kept at least, and how many more there may be before the oldest are removed.
+const (
+	keepEvents  = 2000
+	extraEvents = 1000
+)
+
+// dropEvents removes the oldest events of a stack that is updated again and again. The caller holds mu.
+func (r *run) dropEvents() {
+	if r.stack.EventSeq < r.stack.OldestEvent+keepEvents+extraEvents {
+		return
+	}
+	docs, err := r.s.docs().List(r.journal.ctx, r.k.events(r.stack.UUID))
+	if err != nil {
+		r.s.log.Error("list events", "error", err)
+		return
+	}
+	oldest := r.stack.EventSeq - keepEvents
+	for _, d := range docs {
+		if d.Key < r.k.event(r.stack.UUID, oldest) {
+			r.final = append(r.final, store.Write{Key: d.Key, Delete: true})
+		}
+	}
+	r.stack.OldestEvent = oldest
 }
 
 // forget drops what only a rollback would need. The caller holds mu.

@@ -68,7 +68,7 @@ func (j *journal) write() {
 		j.mu.Unlock()
 		writes := j.take()
 		for len(writes) > 0 && g.err == nil {
-			n := min(len(writes), store.MaxBatch)
+			n := (len(writes)-1)%store.MaxBatch + 1 // the last batch is the full one: events and stack, which come last, appear together
 			_, g.err = j.store.Apply(j.ctx, writes[:n]...)
 			writes = writes[n:]
 		}

@@ -368,9 +368,39 @@ func TestLargeStack(t *testing.T) {
 	for i := range 300 {
 		fmt.Fprintf(&b, `,"T%d":{"Type":"AWS::SNS::Topic"}`, i)
 	}
-	st, _, err := w.deploy(t, "s", `{"Resources":{`+b.String()[1:]+`}}`)
+	text := `{"Resources":{` + b.String()[1:] + `}}`
+	st, _, err := w.deploy(t, "s", text)
 	if err != nil || len(st.Resources) != 300 {
 		t.Fatalf("%v, %d resources", err, len(st.Resources))
+	}
+	seen := map[string]bool{}
+	for token := (*string)(nil); ; {
+		out, err := call[api.DescribeStackEventsInput, api.DescribeStackEventsOutput](t, w, "DescribeStackEvents", &api.DescribeStackEventsInput{StackName: new("s"), NextToken: token})
+		for _, e := range must(t, out, err).StackEvents {
+			seen[*e.EventId] = true
+		}
+		if token = out.NextToken; token == nil {
+			break
+		}
+	}
+	if len(seen) != 902 {
+		t.Errorf("the pages have %d events", len(seen))
+	}
+	for i := range 5 {
+		if _, _, err := w.deploy(t, "s", strings.ReplaceAll(text, `"AWS::SNS::Topic"`, fmt.Sprintf(`"AWS::SNS::Topic","Properties":{"DisplayName":"%d"}`, i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := 0
+	stop := errors.New("stop")
+	err = w.Watch(w.ctx, st.ID, func(e cloudformation.Event) error {
+		if kept++; e.PhysicalID == st.ID && kept > 2000 && e.Status == "UPDATE_COMPLETE" {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || kept > 3500 {
+		t.Errorf("%d events are kept, %v", kept, err)
 	}
 	if err := w.Delete(w.ctx, "s", nil); err != nil || len(w.shelf.items) != 0 {
 		t.Errorf("Delete: %v", err)

@@ -116,7 +116,7 @@ func (st *step) event(physicalID, status, reason string) Event {
 }
 
 // maxEventProperties bounds how long the properties in an event may be.
-const maxEventProperties = 32 << 10
+const maxEventProperties = 8 << 10
 
 func eventProperties(p map[string]any) string {
 	b := encode(p)
