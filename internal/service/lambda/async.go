@@ -86,7 +86,9 @@ func (s *Service) send(ctx context.Context, id string, ev event, at time.Time) e
 
 func (s *Service) runAsync(ctx context.Context) error {
 	q, err := s.cfg.Bus.Queue(ctx, asyncQueue)
-	if err != nil {
+	if ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return fmt.Errorf("open queue of events: %w", err)
 	}
 	err = q.Run(ctx, asyncWorkers, func(ctx context.Context, job bus.Job) error {

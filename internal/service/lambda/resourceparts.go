@@ -44,12 +44,29 @@ func (s *Service) deletePermission(ctx context.Context, r resource.Request) erro
 	return unlessGone(err)
 }
 
+type provisionedProperties struct {
+	ProvisionedConcurrentExecutions *int64 `cfn:"required"`
+}
+
+// provision sets the provisioned concurrency of a version or an alias, or removes it.
+func (s *Service) provision(ctx context.Context, qualifiedARN string, p *provisionedProperties) error {
+	function, qualifier, _ := cutLast(qualifiedARN, ":")
+	if p == nil {
+		_, err := s.deleteProvisioned(ctx, &shape.DeleteProvisionedConcurrencyConfigInput{FunctionName: &function, Qualifier: &qualifier})
+		return err
+	}
+	_, err := s.putProvisioned(ctx, &shape.PutProvisionedConcurrencyConfigInput{
+		FunctionName: &function, Qualifier: &qualifier, ProvisionedConcurrentExecutions: new(max(1, deref(p.ProvisionedConcurrentExecutions))),
+	})
+	return err
+}
+
 type versionProperties struct {
 	CodeSha256                   *string
 	Description                  *string
 	FunctionName                 *string `cfn:"required"`
 	FunctionScalingConfig        any
-	ProvisionedConcurrencyConfig any
+	ProvisionedConcurrencyConfig *provisionedProperties
 	RuntimePolicy                any
 }
 
@@ -58,7 +75,8 @@ func (s *Service) createVersion(ctx context.Context, r resource.Request, p *vers
 	if err != nil {
 		return resource.Result{}, err
 	}
-	return resource.Result{PhysicalID: *out.FunctionArn, Attributes: map[string]any{"Version": *out.Version, "FunctionArn": *out.FunctionArn}}, nil
+	result := resource.Result{PhysicalID: *out.FunctionArn, Attributes: map[string]any{"Version": *out.Version, "FunctionArn": *out.FunctionArn}}
+	return result, s.provision(ctx, *out.FunctionArn, p.ProvisionedConcurrencyConfig)
 }
 
 func (s *Service) deleteVersion(ctx context.Context, r resource.Request) error {
@@ -71,7 +89,7 @@ type aliasProperties struct {
 	FunctionName                 *string `cfn:"required,createonly"`
 	FunctionVersion              *string `cfn:"required"`
 	Name                         *string `cfn:"required,createonly"`
-	ProvisionedConcurrencyConfig any
+	ProvisionedConcurrencyConfig *provisionedProperties
 	RoutingConfig                *struct {
 		AdditionalVersionWeights []struct {
 			FunctionVersion string
@@ -99,7 +117,7 @@ func (s *Service) createAliasResource(ctx context.Context, r resource.Request, p
 	if err != nil {
 		return resource.Result{}, err
 	}
-	return aliasResult(out), nil
+	return aliasResult(out), s.provision(ctx, *out.AliasArn, p.ProvisionedConcurrencyConfig)
 }
 
 func (s *Service) updateAliasResource(ctx context.Context, r resource.Request, p, _ *aliasProperties) (resource.Result, error) {
@@ -107,7 +125,7 @@ func (s *Service) updateAliasResource(ctx context.Context, r resource.Request, p
 	if err != nil {
 		return resource.Result{}, err
 	}
-	return aliasResult(out), nil
+	return aliasResult(out), s.provision(ctx, *out.AliasArn, p.ProvisionedConcurrencyConfig)
 }
 
 func (s *Service) deleteAliasResource(ctx context.Context, r resource.Request) error {

@@ -147,10 +147,10 @@ func (s *Service) settle(ctx context.Context, name string, p *functionProperties
 		return resource.Result{}, err
 	}
 	fn, err := s.change(ctx, t, func(fn *function) error {
-		if fn.Reserved == nil && p.ReservedConcurrentExecutions == nil {
+		if fn.Reserved == nil && p.ReservedConcurrentExecutions == nil && fn.Recursion == deref(p.RecursiveLoop) {
 			return errUnchanged
 		}
-		fn.Reserved = p.ReservedConcurrentExecutions
+		fn.Reserved, fn.Recursion = p.ReservedConcurrentExecutions, deref(p.RecursiveLoop)
 		return nil
 	})
 	if err != nil {

@@ -142,8 +142,11 @@ func TestResources(t *testing.T) {
 		}
 		s.invoke(name+":live", "", `"one"`)
 		v2 := k.make("Version", "V3", object{"FunctionName": name})
-		k.update("Alias", "Live", alias.PhysicalID, object{"FunctionName": name, "Name": "live", "FunctionVersion": v2.Attributes["Version"]}, object{"FunctionName": name, "Name": "live", "FunctionVersion": "1"})
+		k.update("Alias", "Live", alias.PhysicalID, object{"FunctionName": name, "Name": "live", "FunctionVersion": v2.Attributes["Version"], "ProvisionedConcurrencyConfig": object{"ProvisionedConcurrentExecutions": 2}}, object{"FunctionName": name, "Name": "live", "FunctionVersion": "1"})
 		s.invoke(name+":live", "", `"from the layer"`)
+		if a := s.ok("GetProvisionedConcurrencyConfig", object{"FunctionName": name, "Qualifier": "live"}); a.json["Status"] != "READY" {
+			t.Errorf("%s", a.body)
+		}
 		k.remove("Version", "V1", version.PhysicalID, object{"FunctionName": name})
 	})
 	k.remove("EventInvokeConfig", "A", async.PhysicalID, nil)
