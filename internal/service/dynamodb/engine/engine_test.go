@@ -615,9 +615,29 @@ func TestLargeImages(t *testing.T) {
 	for _, v := range []string{"1", "2"} {
 		put(t, s, table, big.With("room", item.String("a")).With("at", item.Value{Kind: item.N, Str: "1"}).With("v", item.String(v)))
 	}
+	// Other streams of the table stand between the records.
+	for _, label := range []string{"m", "l"} {
+		if _, err := s.UpdateTable(t.Context(), "chat", func(x *Schema) error { x.Stream = label; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 10 {
+			put(t, s, table, big.With("room", item.String("a")).With("at", item.Value{Kind: item.N, Str: "1"}).With("v", item.String(label+strconv.Itoa(i))))
+		}
+	}
 	waitFor(t, "records", func() bool {
-		records, err := s.Records(t.Context(), table, "l", 0, 10)
-		return err == nil && len(records) == 2 && records[1].Old.Get("v").Str == "1" && records[1].New.Get("v").Str == "2"
+		var seen []string
+		for seq := uint64(0); ; {
+			records, err := s.Records(t.Context(), table, "l", seq, 1)
+			if err != nil || len(records) > 1 {
+				t.Fatalf("Records = %d, %v", len(records), err)
+			}
+			if len(records) == 0 {
+				break
+			}
+			seen = append(seen, records[0].Old.Get("v").Str+">"+records[0].New.Get("v").Str)
+			seq = records[0].Seq + 1
+		}
+		return len(seen) == 12 && seen[0] == ">1" && seen[1] == "1>2" && seen[2] == "m9>l0" && seen[11] == "l8>l9"
 	})
 }
 

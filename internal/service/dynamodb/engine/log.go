@@ -28,6 +28,8 @@ type Record struct {
 	At       time.Time
 	Old, New item.Encoded // nil: there was none, there is none
 	Expired  bool         // removed because its time had passed
+
+	half bool // this is the old image of the record before
 }
 
 // A document of records is the time (uvarint, milliseconds) and the records: flags, then the old and the new image with their length
@@ -37,6 +39,7 @@ const (
 	hasNew
 	expired
 	oldFollows
+	oldOnly
 )
 
 // seqOf numbers records: documents by revision, and the records in each.
@@ -71,7 +74,7 @@ func (w *recordWriter) add(c *Change) {
 	prefix := "s/" + c.Table.id + "/" + schema.Stream + "/"
 	if len(c.Old)+len(c.New) > maxRecords {
 		w.append(prefix, appendImage([]byte{flags&^hasOld | oldFollows}, c.New))
-		w.append(prefix, appendImage([]byte{hasOld}, c.Old))
+		w.append(prefix, appendImage([]byte{hasOld | oldOnly}, c.Old))
 		return
 	}
 	body := []byte{flags}
@@ -128,7 +131,7 @@ func readRecords(rev uint64, data []byte) (records []Record, follows bool, err e
 	for len(data) > 0 && err == nil {
 		flags := data[0]
 		data = data[1:]
-		r := Record{Seq: seqOf(rev, len(records)), At: time.UnixMilli(int64(ms)), Expired: flags&expired != 0}
+		r := Record{Seq: seqOf(rev, len(records)), At: time.UnixMilli(int64(ms)), Expired: flags&expired != 0, half: flags&oldOnly != 0}
 		if flags&hasOld != 0 {
 			r.Old = image()
 		}
@@ -248,15 +251,20 @@ func (s *Space) Records(ctx context.Context, t *Table, stream string, seq uint64
 		}
 		return 1
 	})
-	refs := slices.Clone(t.records.refs[from:min(len(t.records.refs), from+limit+1)])
+	var refs []recordRef
+	for _, r := range t.records.refs[from:] {
+		if r.stream == stream {
+			refs = append(refs, r)
+		}
+		if len(refs) == 2*limit+2 { // a record is in two documents at most
+			break
+		}
+	}
 	t.mu.RUnlock()
 
 	var out []Record
 	size := 0
 	for i := 0; i < len(refs); i++ {
-		if refs[i].stream != stream {
-			continue
-		}
 		records, follows, err := s.readRef(ctx, refs[i])
 		if err != nil {
 			return nil, err
@@ -275,7 +283,7 @@ func (s *Space) Records(ctx context.Context, t *Table, stream string, seq uint64
 			}
 		}
 		for _, r := range records {
-			if r.Seq < seq {
+			if r.Seq < seq || r.half {
 				continue
 			}
 			out = append(out, r)
