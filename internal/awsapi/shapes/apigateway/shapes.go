@@ -167,6 +167,19 @@ type GetTagsOutput struct {
 	Tags map[string]string `aws:"tags"`
 }
 
+// GetUsageInput is what GetUsage takes.
+type GetUsageInput struct {
+	UsagePlanId *string `aws:"usageplanId,uri,required"`
+	KeyId       *string `aws:"keyId,query"`
+	StartDate   *string `aws:"startDate,query,required"`
+	EndDate     *string `aws:"endDate,query,required"`
+	Position    *string `aws:"position,query"`
+	Limit       *int64  `aws:"limit,query"`
+}
+
+// GetUsageOutput is what GetUsage gives.
+type GetUsageOutput = Usage
+
 // GetUsagePlanInput is what GetUsagePlan takes.
 type GetUsagePlanInput struct {
 	UsagePlanId *string `aws:"usageplanId,uri,required"`
@@ -231,6 +244,19 @@ type GetVpcLinksOutput struct {
 	Items    []*VpcLink `aws:"item"`
 }
 
+// ImportApiKeysInput is what ImportApiKeys takes.
+type ImportApiKeysInput struct {
+	Body           []byte  `aws:"body,payload,required"`
+	Format         *string `aws:"format,query,required" enum:"csv"`
+	FailOnWarnings *bool   `aws:"failonwarnings,query"`
+}
+
+// ImportApiKeysOutput is what ImportApiKeys gives.
+type ImportApiKeysOutput struct {
+	Ids      []string `aws:"ids"`
+	Warnings []string `aws:"warnings"`
+}
+
 // TagResourceInput is what TagResource takes.
 type TagResourceInput struct {
 	ResourceArn *string           `aws:"resource_arn,uri,required"`
@@ -274,6 +300,16 @@ type UpdateClientCertificateInput struct {
 
 // UpdateClientCertificateOutput is what UpdateClientCertificate gives.
 type UpdateClientCertificateOutput = ClientCertificate
+
+// UpdateUsageInput is what UpdateUsage takes.
+type UpdateUsageInput struct {
+	UsagePlanId     *string           `aws:"usageplanId,uri,required"`
+	KeyId           *string           `aws:"keyId,uri,required"`
+	PatchOperations []*PatchOperation `aws:"patchOperations"`
+}
+
+// UpdateUsageOutput is what UpdateUsage gives.
+type UpdateUsageOutput = Usage
 
 // UpdateUsagePlanInput is what UpdateUsagePlan takes.
 type UpdateUsagePlanInput struct {
@@ -357,6 +393,15 @@ type StageKey struct {
 type ThrottleSettings struct {
 	BurstLimit *int64   `aws:"burstLimit"`
 	RateLimit  *float64 `aws:"rateLimit"`
+}
+
+// Usage is a structure of AWS's model.
+type Usage struct {
+	UsagePlanId *string              `aws:"usagePlanId"`
+	StartDate   *string              `aws:"startDate"`
+	EndDate     *string              `aws:"endDate"`
+	Position    *string              `aws:"position"`
+	Items       map[string][][]int64 `aws:"values"`
 }
 
 // UsagePlan is a structure of AWS's model.
