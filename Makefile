@@ -34,8 +34,10 @@ test: bin/sallyport ## every test, end-to-end ones included
 	cd examples && $(GO) vet ./... && $(GO) test $(FLAGS) ./...
 	cd test && SALLYPORT=$(CURDIR)/bin/sallyport $(GO) test $(FLAGS) ./...
 
-bench: ## the benchmarks behind the figures in the README
-	$(GO) run ./bench $(BENCH)
+bench: ## the benchmarks behind the README's figures; SALLYPORT_BENCH_REF names the reference server to compare with
+	$(GO) run ./bench/sockets idle -gateway
+	$(GO) run ./bench/sockets echo -gateway
+	$(GO) run ./bench/sockets fanout -n 10000
 
 conformance: ## how many statements of the contract are proven by a passing test, per family
 	cd tools && $(GO) run ./conformance

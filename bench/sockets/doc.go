@@ -5,6 +5,8 @@
 //	go run ./bench/sockets hs -ref PROGRAM   CPU per handshake, as a ratio
 //	go run ./bench/sockets fanout -ref PROGRAM CPU per connection of a push to all
 //
+// With -gateway the first three measure a whole gateway: each message is validated, routed and answered by a MOCK integration.
+//
 // The server and the client are processes of their own, on processor 0 and 1.
 // Compare CPU per message first: rates and latencies are the machine's as much
 // as ours. The reference is started as "PROGRAM PORT 1" and may also be named

@@ -40,7 +40,7 @@ type loader struct {
 	reply int    // its echo's length
 }
 
-var upgrade = []byte("GET /prod HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+var upgrade = []byte("GET " + stagePath + " HTTP/1.1\r\nHost: " + stageHost + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 
 // load is the client process.

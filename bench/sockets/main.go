@@ -21,6 +21,7 @@ type options struct {
 	window   int
 	attach   int
 	secure   bool
+	gateway  bool
 	profile  string
 	duration time.Duration
 }
@@ -43,6 +44,7 @@ func main() {
 	f.IntVar(&o.window, "window", 1, "messages in flight per connection")
 	f.IntVar(&o.attach, "attach", 0, "idle: bytes that the server keeps per connection, as a gateway does")
 	f.BoolVar(&o.secure, "tls", false, "over TLS (idle only)")
+	f.BoolVar(&o.gateway, "gateway", false, "measure a whole gateway that validates, routes and answers by MOCK, not the bare sockets (idle, echo, hs)")
 	f.StringVar(&o.profile, "profile", "", "file for the server's CPU profile")
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "measured time of a run")
 	f.Parse(os.Args[2:])

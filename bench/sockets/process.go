@@ -73,7 +73,7 @@ func startServer(o options, ref string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(self, "serve", "-addr", "127.0.0.1:0", fmt.Sprint("-attach=", o.attach), fmt.Sprint("-tls=", o.secure), "-profile="+o.profile)
+	s.cmd = exec.Command(self, "serve", "-addr", "127.0.0.1:0", fmt.Sprint("-attach=", o.attach), fmt.Sprint("-tls=", o.secure), fmt.Sprint("-gateway=", o.gateway), fmt.Sprint("-size=", o.size), "-profile="+o.profile)
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s.cmd.Stderr = os.Stderr
 	s.in, _ = s.cmd.StdinPipe()

@@ -64,6 +64,9 @@ func serve(o options) error {
 	defer stop()
 	go obey(s)
 	fmt.Println(l.Addr())
+	if o.gateway {
+		return serveGateway(ctx, s, l, o.size)
+	}
 	return s.Run(ctx, echo{o.attach}, l)
 }
 
