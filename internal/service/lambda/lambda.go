@@ -65,7 +65,7 @@ type Config struct {
 	// returns beside an error is used.
 	Modules func(ctx context.Context, runtime, codeDir string) ([]string, error)
 
-	// RetryDelays are the waits before the second and third attempt of an asynchronous event; nil means AWS's, one and two minutes.
+	// RetryDelays are the waits before the second and third attempt of an asynchronous event; none means AWS's, one and two minutes.
 	RetryDelays []time.Duration
 
 	// LaxPermissions only warns where the resource policy of a function does not let a service invoke it.
@@ -84,7 +84,7 @@ type Service struct {
 
 // New returns a service that answers nothing before Run has read its functions.
 func New(cfg Config) *Service {
-	if cfg.RetryDelays == nil {
+	if len(cfg.RetryDelays) == 0 {
 		cfg.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
 	}
 	s := &Service{cfg: cfg, unprepared: make(chan *function, maxUnprepared)}
