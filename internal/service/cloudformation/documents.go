@@ -66,7 +66,6 @@ type operation struct {
 	Token    string    `json:",omitempty"` // ClientRequestToken
 	Previous *settings `json:",omitempty"` // of the stack before an update
 	Retain   []string  `json:",omitempty"` // logical ids that a deletion leaves alone
-	Failed   []string  `json:",omitempty"` // logical ids that could not be made
 	Resumes  string    `json:",omitempty"` // ID of the operation whose rollback failed and is tried again
 }
 

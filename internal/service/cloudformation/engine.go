@@ -110,15 +110,16 @@ func (r *run) apply(ctx context.Context) error {
 		if r.stack.Op.Kind == opUpdate {
 			verb = "update"
 		}
-		r.stack.Op.Failed = failed
 		return r.fail(ctx, fmt.Sprintf("The following resource(s) failed to %s: [%s]. ", verb, strings.Join(failed, ", ")))
 	}
 	outputs, err := r.outputs(ctx)
 	if err != nil {
 		return r.stackFailed(ctx, err)
 	}
+	r.mu.Lock()
 	r.stack.Outputs = outputs
 	r.stack.Imports = slices.Sorted(maps.Keys(r.imports))
+	r.mu.Unlock()
 	if r.stack.Op.Kind == opCreate {
 		return r.finish("CREATE_COMPLETE", "")
 	}
