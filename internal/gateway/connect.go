@@ -105,7 +105,10 @@ func (u *upgrade) invoke() (integration.Response, error) {
 		return integration.Response{}, u.r.noTarget()
 	}
 	req := &integration.Request{Connect: true, SourceARN: u.r.sourceARN}
-	if b.Event {
+	if b.Local {
+		req.RouteKey, req.ConnectionID, req.ID = u.r.key, u.id.String(), u.request.String()
+	}
+	if b.Event || b.Local {
 		req.Event = moment{request: u.request, at: later(u.g.now(), u.at)}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
 	}
 	ctx, cancel := u.g.callContext(u.st, u.r, u.request)

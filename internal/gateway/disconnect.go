@@ -33,7 +33,7 @@ func (g *Gateway) disconnect(s *session, e loop.Closure) {
 	case c.r.backend == nil:
 		c.finish(integration.Response{}, c.r.noTarget())
 	default:
-		if c.r.backend.Event {
+		if c.r.backend.Event || c.r.backend.Local {
 			c.event = c.m.appendDisconnect(c.event[:0], st, c.r, s.head, e)
 		}
 		err := s.start(g, c, true)

@@ -129,7 +129,15 @@ func (c *call) prepare(text []byte) {
 
 func (c *call) request(body []byte) *integration.Request {
 	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN}
+	if c.r.backend.Local {
+		c.req.RouteKey, c.req.ConnectionID, c.req.ID, c.req.Source = c.r.key, c.s.id.String(), c.m.request.String(), c
+	}
 	return &c.req
+}
+
+// AppendEvent implements integration.Source: the event of a message, for those who ask for it.
+func (c *call) AppendEvent(dst []byte) []byte {
+	return c.m.appendMessage(dst, c.st, c.r, c.s.head, c.g.messageID(c.m.at), c.req.Body)
 }
 
 // run calls the backend and tells the client. It is the body of a connection's goroutine.

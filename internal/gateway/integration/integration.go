@@ -18,6 +18,7 @@ type Integration struct {
 	Target  string        // whom it calls, for logs
 	Event   bool          // it wants Request.Event
 	Inline  bool          // it never waits: it may be called where nothing may block
+	Local   bool          // it wants Request.Source and the ids; at the beginning and the end of a connection the event, too
 	Timeout time.Duration // of one call; the caller puts it into the context
 
 	call func(ctx context.Context, r *Request) (Response, error)
@@ -36,6 +37,12 @@ type Request struct {
 	Connect   bool   // the status decides over an upgrade
 	TwoWay    bool   // the body of the response goes to the client
 	SourceARN string // arn:aws:execute-api:{region}:{account}:{apiId}/{stage}/{routeKey}
+
+	// What follows is there for local functions only.
+	RouteKey     string
+	ConnectionID string
+	ID           string
+	Source       Source
 }
 
 // A Response is what a backend answered.
@@ -48,6 +55,8 @@ type Response struct {
 // Backends is what integrations are made of.
 type Backends struct {
 	Lambda Lambda
+	// Local finds functions of this process by their ARN. They are called without a permission. Nil: there are none.
+	Local func(functionARN string) (Local, bool)
 	// Templates reads a mapping template. Nil takes only templates that are plain text.
 	Templates func(source string) (Template, error)
 }

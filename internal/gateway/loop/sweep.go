@@ -17,17 +17,25 @@ func (s *Server) sweeper(stop <-chan struct{}) {
 		case <-tick.C:
 		}
 		s.eng.tick()
-		now := s.millis()
-		used := s.tab.used.Load()
-		chunks := (used + chunkSize - 1) >> chunkBits
-		for c := range chunks {
-			if chunks >= 4 && c%4 != turn%4 {
-				continue
-			}
-			for slot := c << chunkBits; slot < min(used, (c+1)<<chunkBits); slot++ {
-				if r := s.tab.at(slot); s.overdue(r, now) {
-					s.retire(slot, r, now)
-				}
+		s.sweep(turn, 4)
+	}
+}
+
+// Sweep looks at every connection at once, for those who move the clock of [Config].Now by hand and cannot wait for the next turn.
+func (s *Server) Sweep() { s.sweep(0, 1) }
+
+// sweep looks at one of several parts of the table.
+func (s *Server) sweep(turn, parts uint32) {
+	now := s.millis()
+	used := s.tab.used.Load()
+	chunks := (used + chunkSize - 1) >> chunkBits
+	for c := range chunks {
+		if chunks >= parts && c%parts != turn%parts {
+			continue
+		}
+		for slot := c << chunkBits; slot < min(used, (c+1)<<chunkBits); slot++ {
+			if r := s.tab.at(slot); s.overdue(r, now) {
+				s.retire(slot, r, now)
 			}
 		}
 	}
