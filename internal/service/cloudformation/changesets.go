@@ -96,7 +96,7 @@ func (s *Service) fillChangeSet(ctx context.Context, cs *changeSet, st *stack, r
 	p, err := s.prepare(ctx, req)
 	var invalid *sam.Error
 	if errors.As(err, &invalid) {
-		fail(invalid.Error())
+		fail(invalid.Reason())
 		name, w := saveTemplate(ctx, st.UUID, templateText{Original: string(req.Text), Processed: []byte("{}")})
 		cs.Template = name
 		return []store.Write{w}, nil

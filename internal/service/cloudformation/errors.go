@@ -47,7 +47,7 @@ func visible(err error) error {
 	var serverless *sam.Error
 	switch {
 	case errors.As(err, &serverless):
-		return awsapi.Errorf("ValidationError", 400, "%s", serverless.Error())
+		return awsapi.Errorf("ValidationError", 400, "%s", serverless.Reason())
 	case errors.As(err, &t):
 		return awsapi.Errorf("ValidationError", 400, "%s", t.Message)
 	case errors.As(err, &p):

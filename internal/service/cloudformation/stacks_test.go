@@ -434,3 +434,19 @@ func TestResourceTypes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTransformFails(t *testing.T) {
+	w := start(t, cloudformation.Options{})
+	text := "Transform: AWS::Serverless-2016-10-31\nResources:\n  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: ./src, Handler: h, Runtime: r}}\n"
+	const reason = "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. Number of errors found: 1. Resource with id [F] is invalid. 'CodeUri' is not a valid S3 Uri of the form 's3://bucket/key' with optional versionId query parameter."
+	_, err := call[api.CreateStackInput, api.CreateStackOutput](t, w, "CreateStack", &api.CreateStackInput{StackName: new("s"), TemplateBody: &text, Capabilities: []string{"CAPABILITY_AUTO_EXPAND"}})
+	wantError(t, err, "ValidationError", 400, reason)
+	cs, err := call[api.CreateChangeSetInput, api.CreateChangeSetOutput](t, w, "CreateChangeSet", &api.CreateChangeSetInput{StackName: new("s"), ChangeSetName: new("c"), ChangeSetType: new("CREATE"), TemplateBody: &text, Capabilities: []string{"CAPABILITY_AUTO_EXPAND"}})
+	d, err := call[api.DescribeChangeSetInput, api.DescribeChangeSetOutput](t, w, "DescribeChangeSet", &api.DescribeChangeSetInput{ChangeSetName: must(t, cs, err).Id})
+	if must(t, d, err); *d.Status != "FAILED" || *d.StatusReason != reason {
+		t.Errorf("change set is %s: %s", *d.Status, *d.StatusReason)
+	}
+	if _, _, err := w.deploy(t, "s", text); err == nil || err.Error() != reason+" (line 3, column 3)" {
+		t.Errorf("Deploy says %v", err)
+	}
+}

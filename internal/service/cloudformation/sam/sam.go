@@ -32,8 +32,17 @@ func (e *Error) Message() string {
 	return fmt.Sprintf("Invalid Serverless Application Specification document. Number of errors found: %d. %s", len(e.Causes), strings.Join(e.Causes, " "))
 }
 
-func (e *Error) Error() string {
+// Reason returns what CloudFormation says of the failure.
+func (e *Error) Reason() string {
 	return "Transform " + Name + " failed with: " + e.Message()
+}
+
+// Error returns the reason with the place, for people.
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.Reason()
+	}
+	return fmt.Sprintf("%s (line %d, column %d)", e.Reason(), e.Line, e.Column)
 }
 
 // A cause is one error in a document. id is what AWS sorts by: the logical id of a resource or an event.
