@@ -93,8 +93,7 @@ func remove(t testing.TB, s *Space, table *Table, key Key) {
 func texts(p Page) []string {
 	var out []string
 	for _, i := range p.Items {
-		b, _ := i.AppendJSON(nil)
-		out = append(out, string(b))
+		out = append(out, string(i.AppendJSON(nil)))
 	}
 	return out
 }

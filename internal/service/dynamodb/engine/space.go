@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -99,6 +100,8 @@ func (s *Space) event(e store.Event) error {
 	return nil
 }
 
+var errDamaged = errors.New("dynamodb: damaged item")
+
 func (s *Space) take(e store.Event) error {
 	kind, rest, _ := strings.Cut(e.Key, "/")
 	switch kind {
@@ -112,6 +115,9 @@ func (s *Space) take(e store.Event) error {
 				t.put(key.position(), e.Rev, nil, true)
 			}
 			return nil
+		}
+		if !item.Encoded(e.Data).Valid() {
+			return errDamaged
 		}
 		s.table(id).put(key.position(), e.Rev, item.Encoded(e.Data), true)
 	case "t":

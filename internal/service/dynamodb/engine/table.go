@@ -18,6 +18,7 @@ type Table struct {
 	items   btree.Map[position, *entry]
 	indexes []*index
 	gone    map[position]uint64 // revisions of removals made here that the watch has not reported yet
+	watched uint64              // the newest revision that the watch has reported of an item
 	bytes   int
 	records recordLog
 }
@@ -104,6 +105,9 @@ func (x *index) remove(p position, e *entry) {
 func (t *Table) put(p position, rev uint64, data item.Encoded, watched bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if watched {
+		t.watched = max(t.watched, rev)
+	}
 	old, _ := t.items.Get(p)
 	if old != nil && old.rev >= rev {
 		return
@@ -117,14 +121,10 @@ func (t *Table) put(p position, rev uint64, data item.Encoded, watched bool) {
 		}
 	}
 	if old != nil {
-		t.bytes -= old.data.Size()
-		for _, x := range t.indexes {
-			x.remove(p, old)
-		}
+		t.unlink(p, old)
 	}
 	if data == nil {
-		t.items.Delete(p)
-		if !watched {
+		if t.watched < rev { // until the watch reports it, older news may come
 			t.gone[p] = rev
 		}
 		return
@@ -134,6 +134,24 @@ func (t *Table) put(p position, rev uint64, data item.Encoded, watched bool) {
 	t.bytes += data.Size()
 	for _, x := range t.indexes {
 		x.add(p, e)
+	}
+}
+
+// unlink takes an entry out of the trees, for holders of mu.
+func (t *Table) unlink(p position, e *entry) {
+	t.items.Delete(p)
+	t.bytes -= e.data.Size()
+	for _, x := range t.indexes {
+		x.remove(p, e)
+	}
+}
+
+// drop removes the item if it is of revision rev still.
+func (t *Table) drop(p position, rev uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e, ok := t.items.Get(p); ok && e.rev == rev {
+		t.unlink(p, e)
 	}
 }
 

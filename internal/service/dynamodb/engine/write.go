@@ -240,13 +240,6 @@ func (s *Space) refresh(ctx context.Context, changes []*Change) (newer bool) {
 	return newer
 }
 
-// drop removes the item if it is still of revision rev.
-func (t *Table) drop(p position, rev uint64) {
-	if data, have := t.get(p); data != nil && have == rev {
-		t.put(p, rev+1, nil, true)
-	}
-}
-
 // used returns a *UsedError if the token is in the store.
 func (s *Space) used(ctx context.Context, token *Token) error {
 	if token == nil {

@@ -70,6 +70,14 @@ func (e Encoded) Size() int {
 	return int(n)
 }
 
+// Valid reports whether e is the binary form of an item.
+func (e Encoded) Valid() bool {
+	r := reader{buf: e}
+	r.count() // the size
+	r.skip(M, 0)
+	return !r.bad && len(r.buf) == 0
+}
+
 // Decode reads the item.
 func (e Encoded) Decode() (Item, error) {
 	r := reader{buf: e}

@@ -25,7 +25,7 @@ func TestJSON_DY001(t *testing.T) {
 		t.Errorf("AppendJSON:\n got %s\nwant %s", got, allTypes)
 	}
 	enc := Encode(it)
-	got, err := enc.AppendJSON(nil)
+	got, err := enc.JSON(nil)
 	if err != nil || string(got) != allTypes {
 		t.Errorf("Encoded.AppendJSON: %v\n got %s\nwant %s", err, got, allTypes)
 	}
@@ -235,7 +235,7 @@ func FuzzParseItem(f *testing.F) {
 		if err != nil || !EqualItems(it, back) {
 			t.Fatalf("Decode = %v, %v, want %v", back, err, it)
 		}
-		direct, err := Encode(it).AppendJSON(nil)
+		direct, err := Encode(it).JSON(nil)
 		if err != nil || string(direct) != string(out) {
 			t.Fatalf("from binary %s, %v, want %s", direct, err, out)
 		}
@@ -248,8 +248,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(Encode(it)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, err := Encoded(data).Decode()
-		if _, errJSON := Encoded(data).AppendJSON(nil); (err == nil) != (errJSON == nil) {
-			t.Fatalf("Decode: %v, AppendJSON: %v", err, errJSON)
+		if _, errJSON := Encoded(data).JSON(nil); (err == nil) != (errJSON == nil) || Encoded(data).Valid() != (err == nil) {
+			t.Fatalf("Decode: %v, JSON: %v, valid: %v", err, errJSON, Encoded(data).Valid())
 		}
 		Encoded(data).Get("a")
 	})
@@ -273,7 +273,7 @@ func BenchmarkEncodedJSON(b *testing.B) {
 	buf := make([]byte, 0, 1024)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf, _ = enc.AppendJSON(buf[:0])
+		buf = enc.AppendJSON(buf[:0])
 	}
 }
 

@@ -62,7 +62,19 @@ func (it Item) MarshalJSON() ([]byte, error) { return AppendJSON(nil, it), nil }
 func (v Value) MarshalJSON() ([]byte, error) { return AppendValueJSON(nil, v), nil }
 
 // MarshalJSON implements json.Marshaler.
-func (e Encoded) MarshalJSON() ([]byte, error) { return e.AppendJSON(make([]byte, 0, len(e)*3/2+32)) }
+func (e Encoded) MarshalJSON() ([]byte, error) { return e.JSON(make([]byte, 0, len(e)*3/2+32)) }
+
+// AppendJSON is what the protocol layer takes before MarshalJSON.
+func (it Item) AppendJSON(dst []byte) []byte { return AppendJSON(dst, it) }
+
+// AppendJSON is what the protocol layer takes before MarshalJSON. A damaged item is null: Valid tells beforehand.
+func (e Encoded) AppendJSON(dst []byte) []byte {
+	out, err := e.JSON(dst)
+	if err != nil {
+		return append(dst, "null"...)
+	}
+	return out
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (e *Encoded) UnmarshalJSON(data []byte) error {
@@ -73,8 +85,8 @@ func (e *Encoded) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// AppendJSON appends the item as JSON, straight from the binary form.
-func (e Encoded) AppendJSON(dst []byte) ([]byte, error) {
+// JSON appends the item as JSON, straight from the binary form.
+func (e Encoded) JSON(dst []byte) ([]byte, error) {
 	r := reader{buf: e}
 	r.count()
 	dst = r.attrsJSON(dst, 0)
