@@ -111,6 +111,9 @@ func (u *upgrade) invoke() (integration.Response, error) {
 	if b.Event || b.Local {
 		req.Event = moment{request: u.request, at: later(u.g.now(), u.at)}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
 	}
+	if b.Values {
+		req.Values = u.values()
+	}
 	ctx, cancel := u.g.callContext(u.st, u.r, u.request)
 	defer cancel()
 	return b.Call(ctx, req)

@@ -36,6 +36,9 @@ func (g *Gateway) disconnect(s *session, e loop.Closure) {
 		if c.r.backend.Event || c.r.backend.Local {
 			c.event = c.m.appendDisconnect(c.event[:0], st, c.r, s.head, e)
 		}
+		if c.r.backend.Values {
+			c.vars = c.m.appendVariables(c.vars[:0], st, c.r, s.head, "DISCONNECT", closureMembers(e))
+		}
 		err := s.start(g, c, true)
 		if err == nil {
 			return

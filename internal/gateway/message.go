@@ -42,6 +42,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 	case c.r.backend == nil:
 		c.finish(integration.Response{}, c.r.noTarget())
 	case c.r.backend.Inline:
+		c.keepValues()
 		c.finish(c.r.backend.Call(g.working, c.request(text)))
 	default:
 		c.prepare(text)
@@ -93,6 +94,7 @@ type call struct {
 
 	event []byte // for backends that want one
 	body  []byte // for those that do not
+	vars  []byte // $context, for those that look values up
 	req   integration.Request
 	in    int  // bytes of the message
 	code  int  // of a disconnect
@@ -114,7 +116,7 @@ func (g *Gateway) free(c *call) {
 	if c.kept || cap(c.event) > maxIdle || cap(c.body) > maxIdle {
 		return
 	}
-	*c = call{g: g, event: c.event[:0], body: c.body[:0]}
+	*c = call{g: g, event: c.event[:0], body: c.body[:0], vars: c.vars[:0]}
 	g.idle.Put(c)
 }
 
@@ -125,12 +127,16 @@ func (c *call) prepare(text []byte) {
 		return
 	}
 	c.body = append(c.body[:0], text...)
+	c.keepValues()
 }
 
 func (c *call) request(body []byte) *integration.Request {
 	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN}
 	if c.r.backend.Local {
 		c.req.RouteKey, c.req.ConnectionID, c.req.ID, c.req.Source = c.r.key, c.s.id.String(), c.m.request.String(), c
+	}
+	if c.r.backend.Values {
+		c.req.Context = c.vars
 	}
 	return &c.req
 }

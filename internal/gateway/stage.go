@@ -66,8 +66,11 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		forwardedAsAWS: cfg.ForwardedAsAWS,
 	}
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
+	common := integration.Stage{
+		Account: st.account, Region: st.region, API: st.api, Name: st.name, Variables: snapshot.Stage.Variables,
+	}
 	for i := range d.Integrations {
-		targets["integrations/"+d.Integrations[i].ID] = cfg.Backends.Compile(&d.Integrations[i], snapshot.Stage.Variables)
+		targets["integrations/"+d.Integrations[i].ID] = cfg.Backends.Compile(&d.Integrations[i], common)
 	}
 	for i := range d.Routes {
 		r := st.compileRoute(&d.Routes[i], targets)

@@ -17,16 +17,19 @@ type Integration struct {
 	Type    string        // AWS's name: "AWS_PROXY"
 	Target  string        // whom it calls, for logs
 	Event   bool          // it wants Request.Event
+	Values  bool          // it wants Request.Values
 	Inline  bool          // it never waits: it may be called where nothing may block
 	Local   bool          // it wants Request.Source and the ids; at the beginning and the end of a connection the event, too
 	Timeout time.Duration // of one call; the caller puts it into the context
 
-	call func(ctx context.Context, r *Request) (Response, error)
+	variables map[string]string // of the stage
+	call      func(ctx context.Context, r *Request) (Response, error)
 }
 
 // Call calls the backend. The error is a *Failure. A call that ends with its context's deadline is answered at once; the backend
 // may still be at work.
 func (i *Integration) Call(ctx context.Context, r *Request) (Response, error) {
+	r.Variables = i.variables
 	return i.call(ctx, r)
 }
 
@@ -37,6 +40,8 @@ type Request struct {
 	Connect   bool   // the status decides over an upgrade
 	TwoWay    bool   // the body of the response goes to the client
 	SourceARN string // arn:aws:execute-api:{region}:{account}:{apiId}/{stage}/{routeKey}
+
+	Values // for integrations with Values set
 
 	// What follows is there for local functions only.
 	RouteKey     string
@@ -62,15 +67,17 @@ type Backends struct {
 }
 
 // Compile makes an integration of the model. It always returns one: what is wrong or not supported fails when it is called, as on
-// AWS, with the reason. variables are the stage's.
-func (b Backends) Compile(m *apigateway.Integration, variables map[string]string) *Integration {
-	i := &Integration{Type: m.Type, Target: expand(m.URI, variables), Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond}
+// AWS, with the reason.
+func (b Backends) Compile(m *apigateway.Integration, st Stage) *Integration {
+	i := &Integration{
+		Type: m.Type, Target: expand(m.URI, st.Variables), Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond, variables: st.Variables,
+	}
 	if i.Timeout <= 0 {
 		i.Timeout = DefaultTimeout
 	}
 	switch m.Type {
 	case apigateway.AWSProxy:
-		b.lambda(i, m, variables)
+		b.lambda(i, m, st.Variables)
 	case apigateway.Mock:
 		b.mock(i, m)
 	default:

@@ -117,7 +117,7 @@ func TestMock(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.model.Type = apigateway.Mock
-			i := Backends{}.Compile(&tt.model, nil)
+			i := Backends{}.Compile(&tt.model, Stage{})
 			if !i.Inline || i.Event {
 				t.Errorf("a mock waits for nothing and wants no event: %+v", i)
 			}
@@ -156,12 +156,12 @@ func TestTemplatesSeam(t *testing.T) {
 		Type: apigateway.Mock, RequestTemplates: map[string]string{"$default": "$input.body"},
 		Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: map[string]string{"$default": "<$input.body>"}}},
 	}
-	resp, err := b.Compile(m, nil).Call(context.Background(), &Request{Body: []byte(`{"statusCode":200}`), TwoWay: true})
+	resp, err := b.Compile(m, Stage{}).Call(context.Background(), &Request{Body: []byte(`{"statusCode":200}`), TwoWay: true})
 	if err != nil || string(resp.Body) != "<>" || len(rendered) != 0 {
 		t.Errorf("got %q, %v; the body of a mock is empty", resp.Body, err)
 	}
 	m.RequestTemplates["$default"] = "broken"
-	if _, err := b.Compile(m, nil).Call(context.Background(), &Request{}); err == nil {
+	if _, err := b.Compile(m, Stage{}).Call(context.Background(), &Request{}); err == nil {
 		t.Error("a template that cannot be read was used")
 	}
 }
