@@ -16,6 +16,9 @@ func (p *Parts) Deploy(id, description string, now time.Time) (*Deployment, erro
 	if len(p.Routes) == 0 {
 		return nil, BadRequest("At least one route is required before deploying the Api")
 	}
+	if err := p.checkModels(); err != nil {
+		return nil, err
+	}
 	if id == "" {
 		id = unusedID(p.Deployments)
 	}

@@ -2,8 +2,12 @@ package apigateway
 
 import (
 	"encoding/json"
+	"errors"
 	"regexp"
+	"strings"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 const (
@@ -32,6 +36,9 @@ func (p *Parts) PutModel(m *Model) error {
 		m.ContentType = defaultContentType
 	}
 	if err := m.check(); err != nil {
+		return err
+	}
+	if err := p.checkSchema(m); err != nil {
 		return err
 	}
 	for _, other := range p.Models {
@@ -65,9 +72,46 @@ func (m *Model) check() error {
 	}
 	var schema map[string]any
 	if err := json.Unmarshal([]byte(m.Schema), &schema); err != nil || schema == nil {
-		return BadRequest("Invalid model specified: Validation Result: warnings : [], errors : [Invalid model schema specified]")
+		return errSchema("Invalid model schema specified")
 	}
 	return nil
+}
+
+// checkSchema refuses what is no schema of draft 4. A model that it refers to may be made later: deploying asks for it.
+func (p *Parts) checkSchema(m *Model) error {
+	if _, err := compileModel(p.API.ID, m, p.OrderedModels(), map[string]any{}); err != nil {
+		return errSchema("Invalid model schema specified. " + schemaFault(err))
+	}
+	return nil
+}
+
+// checkModels is checkSchema for all models when the API is deployed, unless the API asks not to.
+func (p *Parts) checkModels() error {
+	if p.API.DisableSchemaValidation {
+		return nil
+	}
+	models := p.OrderedModels()
+	for _, m := range models {
+		if _, err := compileModel(p.API.ID, m, models, nil); err != nil {
+			return BadRequest("Model %s cannot be deployed: %s", m.Name, schemaFault(err))
+		}
+	}
+	return nil
+}
+
+func errSchema(fault string) error {
+	return BadRequest("Invalid model specified: Validation Result: warnings : [], errors : [%s]", fault)
+}
+
+// schemaFault says in one line what is wrong with a schema.
+func schemaFault(err error) string {
+	if load, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
+		return load.Err.Error()
+	}
+	if invalid, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		return reasons(invalid.Err)
+	}
+	return strings.ReplaceAll(err.Error(), "\n", " ")
 }
 
 // DeleteModel removes a model.
