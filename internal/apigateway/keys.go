@@ -13,8 +13,12 @@ package apigateway
 //	{account}/{region}/deployment/{apiId}/{id}                                  Deployment
 //	{account}/{region}/account                                                  settings of service/apigatewayv2 only
 //	{account}/{region}/vpclink/{id}                                             likewise
-//	snapshot/{apiId}/{stage}                                                    Snapshot: all that the data plane watches
+//	admission/{account}/{region}/…                                              API keys and usage plans, see plan.go
+//	domain/{name}                                                               Domain, with its mappings
+//	snapshot/{apiId}/{stage}                                                    Snapshot
 //	deleting/{apiId}                                                            what a deleted API left to be removed
+//
+// The data plane watches snapshots, domains and admission documents, and nothing else.
 //
 // Every change of a part also writes its API's document, on the condition that nobody else did: so the changes of
 // one API follow each other, and its parts always agree.
@@ -22,6 +26,9 @@ const Store = "apigateway"
 
 // SnapshotPrefix begins the keys of all snapshots.
 const SnapshotPrefix = "snapshot/"
+
+// DomainPrefix begins the keys of all domains. A host leads to one place only, so names are unique over accounts and regions.
+const DomainPrefix = "domain/"
 
 // DeletingPrefix begins the keys of the notes about deleted APIs whose parts are still to be removed.
 const DeletingPrefix = "deleting/"
