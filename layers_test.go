@@ -18,9 +18,11 @@ const module = "github.com/sallyport/sallyport"
 var layers = [][]string{
 	{"cmd/sallyport", "bench/*"},
 	{"internal/cli"},
-	{"internal/cli/*"}, // parts of the command line: building, watching, drawing
-	{"."},              // package sallyport, the embeddable server
+	{"internal/cli/*"},  // parts of the command line: building, watching, drawing
+	{"."},               // package sallyport, the embeddable server
+	{"wsapp/wsapptest"}, // for users; the real gateway without a network
 	{"internal/server"},
+	{"internal/local"}, // apps of package wsapp on a gateway of this process
 	{"internal/edge", "internal/console", "internal/gateway", "internal/service/*"},
 	{"internal/service/*/*/*"}, // suites and implementations of a service's own contracts
 	{"internal/gateway/*", "internal/service/*/*", "internal/edge/*"},
@@ -35,7 +37,6 @@ var layers = [][]string{
 	{"internal/vtl", "internal/selection", "internal/jsonpath", "internal/eventpattern", "internal/policy"},
 	{"internal/json"},
 	{"internal/arn"},
-	{"wsapp/wsapptest"},
 	{"wsapp"}, // for users; imports nothing of ours
 }
 

@@ -43,7 +43,7 @@ func (g *Gateway) open(conn loop.Conn, h *loop.Handshake) {
 	}
 	u.s = &session{conn: conn, id: u.id, stage: served}
 	conn.Attach(u.s)
-	if r := u.r; r == nil || (r.authorization == "" || r.authorization == "NONE") && (r.backend == nil || r.backend.Inline) {
+	if r := u.r; r == nil || (r.authorization == "" || r.authorization == "NONE") && (r.backend == nil || r.inline) {
 		u.run()
 		return
 	}

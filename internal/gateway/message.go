@@ -41,7 +41,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 		c.finish(integration.Response{}, &integration.Failure{Status: 429, Message: tooManyRequests, Cause: errThrottled, Hint: throttledHint})
 	case c.r.backend == nil:
 		c.finish(integration.Response{}, c.r.noTarget())
-	case c.r.backend.Inline:
+	case c.r.inline:
 		c.keepValues()
 		c.finish(c.r.backend.Call(g.working, c.request(text)))
 	default:

@@ -45,6 +45,7 @@ type route struct {
 	backend       *integration.Integration // nil: the route has no target
 	target        error                    // why it has none, if it should
 	twoWay        bool
+	inline        bool // the backend never waits
 	authorization string
 	throttle      *bucket
 	keyRequired   bool
@@ -103,6 +104,9 @@ func (st *stage) compileRoute(m *apigateway.Route, targets map[string]*integrati
 		keyRequired:   m.APIKeyRequired,
 		// AWS: a route response makes a route two-way, not the expression that names it.
 		twoWay: slices.ContainsFunc(m.Responses, func(r apigateway.RouteResponse) bool { return r.Key == defaultKey }),
+	}
+	if b := r.backend; b != nil {
+		r.inline = b.Inline || b.InlineFor != nil && b.InlineFor(m.Key)
 	}
 	if m.Target != "" && r.backend == nil {
 		r.target = fmt.Errorf("route %s: target %s is not in the deployment", m.Key, m.Target)

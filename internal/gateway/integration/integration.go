@@ -22,6 +22,9 @@ type Integration struct {
 	Local   bool          // it wants Request.Source and the ids; at the beginning and the end of a connection the event, too
 	Timeout time.Duration // of one call; the caller puts it into the context
 
+	// InlineFor says of a local function for which routes it is Inline; nil: for none.
+	InlineFor func(routeKey string) bool
+
 	variables map[string]string // of the stage
 	call      func(ctx context.Context, r *Request) (Response, error)
 }

@@ -11,8 +11,8 @@ type Local struct {
 	// Call runs the function. An error is a failure of the function, as when a function in Lambda throws; a *Failure is what it says.
 	Call func(ctx context.Context, r *Request) (Response, error)
 
-	// Inline promises that the function never waits.
-	Inline bool
+	// Inline reports whether the function never waits when it is called for a route. Nil: it may.
+	Inline func(routeKey string) bool
 }
 
 // A Source makes the proxy event of a request.
@@ -30,7 +30,7 @@ func (r *Request) RawEvent() []byte {
 
 // complete makes an integration of a local function.
 func (l Local) complete(i *Integration, function string) {
-	i.Event, i.Local, i.Inline = false, true, l.Inline
+	i.Event, i.Local, i.InlineFor = false, true, l.Inline
 	i.call = func(ctx context.Context, r *Request) (Response, error) {
 		resp, err := l.Call(ctx, r)
 		if err == nil {
