@@ -11,6 +11,9 @@ type Error struct {
 	Status  int    // HTTP status
 	Message string
 	Detail  map[string]any // further members of the body, by wire name; usually nil
+
+	// QueryCode is the code in the Query protocol where it is another one: "AWS.SimpleQueueService.NonExistentQueue".
+	QueryCode string
 }
 
 // Errorf returns an Error. The message is written for the caller: AWS's own text where AWS has one.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strings"
 
@@ -50,6 +51,9 @@ func Handler(c *Catalog, gate *Gatekeeper, authz Authorizer, o Options) http.Han
 		switch e.api.Protocol {
 		case JSON:
 			h.targets[e.api.TargetPrefix] = e
+			if e.api.QueryToo {
+				h.queries = append(h.queries, e.asQuery())
+			}
 		case Query:
 			h.queries = append(h.queries, e)
 		case RestJSON:
@@ -61,6 +65,20 @@ func Handler(c *Catalog, gate *Gatekeeper, authz Authorizer, o Options) http.Han
 		}
 	}
 	return h
+}
+
+// asQuery returns the service as clients of the Query protocol see it.
+func (e *entry) asQuery() *entry {
+	api := *e.api
+	api.Protocol = Query
+	api.Operations = map[string]Binding{}
+	for name, b := range e.api.Operations {
+		if op, ok := e.ops[name]; ok && !op.out().Empty() {
+			b.ResultWrapper = name + "Result"
+		}
+		api.Operations[name] = b
+	}
+	return &entry{api: &api, ops: e.ops}
 }
 
 // A call is one request on its way through the handler.
@@ -178,7 +196,7 @@ func (h *handler) find(c *call) error {
 	if h.findREST(c) {
 		return h.readBody(c)
 	}
-	if c.r.URL.Path == "/" && (c.r.Method == http.MethodPost || c.query.Has("Action")) {
+	if (c.r.URL.Path == "/" || queuePath.MatchString(c.r.URL.Path)) && (c.r.Method == http.MethodPost || c.query.Has("Action")) {
 		if err := h.readBody(c); err != nil {
 			return err
 		}
@@ -188,6 +206,9 @@ func (h *handler) find(c *call) error {
 	}
 	return h.nobody(c)
 }
+
+// queuePath is the path of a queue's URL: account and name.
+var queuePath = regexp.MustCompile(`^/[0-9]{12}/[A-Za-z0-9_.-]+/?$`)
 
 // findREST looks for a path of a REST service, first of those that the signature names.
 func (h *handler) findREST(c *call) bool {
@@ -223,6 +244,9 @@ func (h *handler) findQuery(c *call) bool {
 	c.operation = c.form.Get("Action")
 	if c.operation == "" {
 		return false
+	}
+	if c.r.URL.Path != "/" && !c.form.Has("QueueUrl") { // AWS: a queue's URL takes the operations on it
+		c.form.Set("QueueUrl", "http://"+c.host+c.r.URL.Path)
 	}
 	for _, fits := range []func(*API) bool{
 		func(a *API) bool { return a.SigningName == c.scope },

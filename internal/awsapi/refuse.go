@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,6 +29,9 @@ func (a *API) WriteError(ctx context.Context, w http.ResponseWriter, log *slog.L
 		if err != nil {
 			log.ErrorContext(ctx, "error's details cannot be written", "code", e.Code, "err", err)
 		}
+		if a.QueryToo { // SDKs that once spoke Query go by this code
+			h.Set("X-Amzn-Query-Error", cmp.Or(e.QueryCode, e.Code)+";"+e.who())
+		}
 		a.writeJSON(w, e.Status, body)
 	case RestJSON:
 		h.Set("X-Amzn-Errortype", e.Code)
@@ -42,13 +46,22 @@ func (a *API) WriteError(ctx context.Context, w http.ResponseWriter, log *slog.L
 		write(w, e.Status, append(xmlError([]byte("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>"), e), "<RequestId>"+requestID+"</RequestId></Error>"...))
 	default:
 		h.Set("Content-Type", "text/xml")
-		who := "Sender"
-		if e.Status >= 500 {
-			who = "Receiver"
+		if e.QueryCode != "" {
+			q := *e
+			q.Code = e.QueryCode
+			e = &q
 		}
-		body := xmlError([]byte("<ErrorResponse xmlns=\""+a.XMLNamespace+"\"><Error><Type>"+who+"</Type>"), e)
+		body := xmlError([]byte("<ErrorResponse xmlns=\""+a.XMLNamespace+"\"><Error><Type>"+e.who()+"</Type>"), e)
 		write(w, e.Status, append(body, "</Error><RequestId>"+requestID+"</RequestId></ErrorResponse>\n"...))
 	}
+}
+
+// who is whose fault e is, in the Query protocol.
+func (e *Error) who() string {
+	if e.Status >= 500 {
+		return "Receiver"
+	}
+	return "Sender"
 }
 
 // internalError logs err, and returns what the service calls such a thing.
@@ -79,6 +92,9 @@ func (a *API) jsonError(e *Error) ([]byte, error) {
 
 // namespace is what DynamoDB puts before its codes.
 func (a *API) namespace(code string) string {
+	if a.Name == "sqs" && code != "ValidationException" {
+		return "com.amazonaws.sqs#"
+	}
 	if a.SigningName != "dynamodb" {
 		return ""
 	}

@@ -27,6 +27,7 @@ type API struct {
 	JSONVersion  string // "1.0" or "1.1", for Protocol JSON
 	TargetPrefix string // "DynamoDB_20120810", for Protocol JSON
 	XMLNamespace string // for Protocol Query and RestXML
+	QueryToo     bool   // a service of Protocol JSON that also answers the Query protocol, and names that protocol's errors
 	Operations   map[string]Binding
 }
 

@@ -89,6 +89,9 @@ func (g *generator) api() {
 			g.printf("%s: %q,\n", f.name, f.value)
 		}
 	}
+	if md.AWSQueryCompatible != nil {
+		g.printf("QueryToo: true,\n")
+	}
 	g.printf("Operations: map[string]awsapi.Binding{\n")
 	for _, name := range sortedKeys(g.model.Operations) {
 		g.printf("%q: {%s},\n", name, g.binding(g.model.Operations[name]))
@@ -270,6 +273,10 @@ func (g *generator) tag(parent *shape, member string, r *ref) string {
 		wire = cmp.Or(s.Member.LocationName, wire)
 	}
 	parts := []string{wire}
+	if r.QueryName != "" {
+		parts = append(parts, "form="+r.QueryName)
+		query = true
+	}
 	if parent.Payload == member {
 		parts = append(parts, "payload")
 	}

@@ -10,14 +10,15 @@ import (
 // A model is the part of api-2.json that we read.
 type model struct {
 	Metadata struct {
-		APIVersion     string
-		EndpointPrefix string
-		SigningName    string
-		ServiceID      string
-		Protocol       string
-		JSONVersion    string
-		TargetPrefix   string
-		XMLNamespace   string
+		APIVersion         string
+		EndpointPrefix     string
+		SigningName        string
+		ServiceID          string
+		Protocol           string
+		JSONVersion        string
+		TargetPrefix       string
+		XMLNamespace       string
+		AWSQueryCompatible any
 	}
 	Operations map[string]*operation
 	Shapes     map[string]*shape
@@ -57,6 +58,7 @@ type ref struct {
 	Shape           string
 	Location        string
 	LocationName    string
+	QueryName       string // in forms and XML, where a JSON service also speaks the Query protocol
 	Flattened       bool
 	TimestampFormat string
 	ResultWrapper   string

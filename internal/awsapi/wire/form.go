@@ -50,7 +50,7 @@ func (n *formNode) add(name, value string) {
 func (n *formNode) structure(t *Type, v reflect.Value) error {
 	for i := range t.fields {
 		f := &t.fields[i]
-		child := n.below[f.wire]
+		child := n.below[f.form]
 		if child == nil {
 			continue
 		}

@@ -34,6 +34,7 @@ type field struct {
 	index    int
 	name     string // as AWS writes it in validation errors: "tableName"
 	wire     string
+	form     string // in forms and XML
 	place    place
 	required bool
 	payload  bool
@@ -143,6 +144,9 @@ func (p planner) field(t reflect.Type, i int, sf reflect.StructField) field {
 			panic(fmt.Sprintf("wire: field %s.%s has the unknown option %q", t, sf.Name, opt))
 		}
 	}
+	if f.form == "" {
+		f.form = f.wire
+	}
 	f.shape = p.shape(sf.Type)
 	f.quoted = `"` + f.wire + `":`
 	return f
@@ -170,6 +174,8 @@ func (f *field) option(opt string) bool {
 		f.required = true
 	case "flat":
 		f.flat = true
+	case "form":
+		f.form = value
 	case "member":
 		f.member = value
 	case "key":
@@ -258,6 +264,9 @@ func (s *shape) place(v reflect.Value) reflect.Value {
 	}
 	return v
 }
+
+// Empty reports whether the struct has no fields.
+func (t *Type) Empty() bool { return len(t.fields) == 0 }
 
 // structOf returns the struct behind v, which is a struct of type t or a pointer to one.
 func (t *Type) structOf(v any) reflect.Value {

@@ -45,12 +45,12 @@ func (w *xmlWriter) structure(t *Type, v reflect.Value) {
 // field writes an element for v, which has been unwrapped, or several if the list or map is flat.
 func (w *xmlWriter) field(f *field, s *shape, v reflect.Value) {
 	if f.flat {
-		w.inside(f, s, v, f.wire)
+		w.inside(f, s, v, f.form)
 		return
 	}
-	w.open(f.wire)
+	w.open(f.form)
 	w.inside(f, s, v, f.member)
-	w.close(f.wire)
+	w.close(f.form)
 }
 
 // inside writes what stands within the element of v; member names the elements of a list.
@@ -67,7 +67,7 @@ func (w *xmlWriter) inside(f *field, s *shape, v reflect.Value, member string) {
 	case kMap:
 		entry := "entry"
 		if f.flat {
-			entry = f.wire
+			entry = f.form
 		}
 		for _, k := range sortedMapKeys(v) {
 			w.open(entry)

@@ -65,5 +65,6 @@ var API = &awsapi.API{
 		"UpdateApiDestination":           {},
 		"UpdateArchive":                  {},
 		"UpdateConnection":               {},
+		"UpdateEventBus":                 {},
 	},
 }

@@ -13,6 +13,8 @@ var API = &awsapi.API{
 	Protocol:     awsapi.JSON,
 	JSONVersion:  "1.0",
 	TargetPrefix: "AmazonSQS",
+	XMLNamespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+	QueryToo:     true,
 	Operations: map[string]awsapi.Binding{
 		"AddPermission":                {},
 		"CancelMessageMoveTask":        {},
