@@ -90,10 +90,10 @@ func (a *API) jsonError(e *Error) ([]byte, error) {
 	return appendDetail(body, e)
 }
 
-// namespace is what DynamoDB puts before its codes.
+// namespace is what DynamoDB and SQS put before their codes.
 func (a *API) namespace(code string) string {
-	if a.Name == "sqs" && code != "ValidationException" {
-		return "com.amazonaws.sqs#"
+	if a.QueryToo && code != "ValidationException" && code != "UnknownOperationException" {
+		return "com.amazonaws." + a.Name + "#"
 	}
 	if a.SigningName != "dynamodb" {
 		return ""

@@ -803,7 +803,7 @@ type EventBus struct {
 
 // HttpParameters is a structure of AWS's model.
 type HttpParameters struct {
-	PathParameterValues   []string          `aws:"PathParameterValues" elempattern:"^(?!\\s*$).+"`
+	PathParameterValues   []string          `aws:"PathParameterValues" elempattern:"(?s).*\\S.*"`
 	HeaderParameters      map[string]string "aws:\"HeaderParameters\" key:\"max=512\" keypattern:\"^[!#$%&'*+-.^_`|~0-9a-zA-Z]+$\" elem:\"max=512\" elempattern:\"^[ \\\\t]*[\\\\x20-\\\\x7E]+([ \\\\t]+[\\\\x20-\\\\x7E]+)*[ \\\\t]*$\""
 	QueryStringParameters map[string]string `aws:"QueryStringParameters" key:"max=512" keypattern:"[^\\x00-\\x1F\\x7F]+" elem:"max=512" elempattern:"[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+"`
 }

@@ -218,7 +218,7 @@ type EcsParameters struct {
 // EventBridgeParameters is a structure of AWS's model.
 type EventBridgeParameters struct {
 	DetailType *string `aws:"DetailType,required,min=1,max=128"`
-	Source     *string `aws:"Source,required,min=1,max=256" pattern:"^(?=[/\\.\\-_A-Za-z0-9]+)((?!aws\\.).*)|(\\$(\\.[\\w_-]+(\\[(\\d+|\\*)\\])*)*)$"`
+	Source     *string `aws:"Source,required,min=1,max=256" pattern:"[/.\\-_A-Za-z0-9].*|\\$(\\.[\\w_-]+(\\[(\\d+|\\*)\\])*)*"`
 }
 
 // FlexibleTimeWindow is a structure of AWS's model.
