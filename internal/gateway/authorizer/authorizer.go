@@ -57,11 +57,11 @@ type Authorizer struct {
 	principal string
 	function  string
 	invalid   error // why it cannot be called
-	sources   []source
+	sources   []place
 }
 
-// A source is where a part of a client's identity is looked for.
-type source struct {
+// A place is where a part of a client's identity is looked for.
+type place struct {
 	text string // as the configuration has it
 	kind sourceKind
 	name string
@@ -101,7 +101,7 @@ func Compile(m *apigateway.Authorizer, lambda Lambda, sourceARN string, variable
 		found := false
 		for _, p := range sourcePrefixes {
 			if name, ok := strings.CutPrefix(text, p.prefix); ok {
-				a.sources, found = append(a.sources, source{text: text, kind: p.kind, name: name}), true
+				a.sources, found = append(a.sources, place{text: text, kind: p.kind, name: name}), true
 			}
 		}
 		if !found {
