@@ -2,10 +2,13 @@ package server
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
+	cloudformationapi "github.com/sallyport/sallyport/internal/awsapi/shapes/cloudformation"
 	connectionsapi "github.com/sallyport/sallyport/internal/awsapi/shapes/connections"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/edge"
@@ -23,7 +26,28 @@ func (s *Server) ownHandler() http.Handler {
 		}
 	})
 	mux.HandleFunc("GET "+edge.OwnPrefix+"status", s.serveStatus)
+	mux.HandleFunc("PUT "+responsePath+"{token}", s.takeResponse)
 	return mux
+}
+
+// responsePath is where functions behind custom resources send their answers. The token in the path is the permission to.
+const responsePath = edge.OwnPrefix + "cloudformation-response/"
+
+// maxResponse is the largest answer of a custom resource that AWS takes.
+const maxResponse = 4096
+
+func (s *Server) responseURL(token string) string {
+	return s.Endpoint() + responsePath + url.PathEscape(token)
+}
+
+func (s *Server) takeResponse(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxResponse))
+	if err == nil {
+		err = s.CloudFormation.Respond(s.Admin(r.Context()), r.PathValue("token"), body)
+	}
+	if err != nil {
+		cloudformationapi.API.WriteError(r.Context(), w, s.cfg.Log, "", err)
+	}
 }
 
 // serveStatus tells the administrator how many are connected to this node. It is signed as calls of @connections are.

@@ -26,7 +26,6 @@ import (
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 	"github.com/sallyport/sallyport/internal/natsd"
-	"github.com/sallyport/sallyport/internal/resource"
 	"github.com/sallyport/sallyport/internal/service/apigatewayv2"
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
 	"github.com/sallyport/sallyport/internal/service/connections"
@@ -125,7 +124,7 @@ func openEngine(ctx context.Context, cfg Config) (*natsd.Engine, error) {
 	return natsd.Embedded(natsd.Config{Dir: filepath.Join(cfg.Data, "engine"), Log: cfg.Log})
 }
 
-// wire builds the services and the data plane.
+// wire builds the services and the data plane, each with what it stands on.
 func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error {
 	cfg := s.cfg
 	node, err := nodeNumber(ctx, stores, cfg.Data)
@@ -137,28 +136,28 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		return err
 	}
 	s.gate = awsapi.NewGatekeeper(s.identity, cfg.Log, awsapi.GateOptions{Permissive: cfg.Permissive, Account: cfg.Account})
-
 	s.Logs = logs.New(stores, b, cfg.Log)
-	runtimes := runtime.New(runtime.Options{Dir: filepath.Join(cfg.Cache, "runtime")})
-	pool := worker.New(worker.Options{Log: cfg.Log, Runtimes: runtimes})
-	bundles := sdk.New(sdk.Options{Dir: filepath.Join(cfg.Cache, "sdk"), Runtimes: runtimes, Progress: cfg.Progress})
 	objects := s3.New(stores, cfg.Log)
-	functions := lambda.New(lambda.Config{
-		Stores: stores, Bus: b, Pool: pool, Roles: s.identity, Objects: objects, Logs: s.Logs,
-		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
-		Extra: s.functionVariables, Log: cfg.Log,
-		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
-			return bundles.Modules(ctx, sdk.Function{Runtime: runtime, CodeDir: codeDir})
-		},
-	})
+	functions, pool := s.newFunctions(stores, b, objects)
 	apis := apigatewayv2.New(stores, cfg.Log)
 	tables := dynamodb.New(stores, cfg.Log)
 
-	var types []resource.Type
-	for _, r := range []interface{ Resources() []resource.Type }{s.identity, functions, apis, tables, s.Logs, objects} {
-		types = append(types, r.Resources()...)
+	// A service is one line here: what it answers, makes for CloudFormation, and runs follows from its methods.
+	services := []service{
+		{"identities", s.identity},
+		{"sessions", sts.New(s.identity)},
+		{"logs", s.Logs},
+		{"functions", functions},
+		{"tables", tables},
+		{"streams of tables", tables.Streams()},
+		{"API management", apis},
+		{"API account", apis.Account()},
 	}
-	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, types, cloudformation.Options{Objects: objects})
+	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
+		Objects: objects, Functions: functions, ResponseURL: s.responseURL,
+	})
+	services = append(services, service{"deployment", s.CloudFormation})
+	s.catalog = catalogOf(services)
 
 	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Log: cfg.Log})
 	s.gateway = gateway.New(gateway.Config{
@@ -170,7 +169,6 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	if err != nil {
 		return err
 	}
-	s.catalog = awsapi.NewCatalog([]awsapi.Service{s.identity, sts.New(s.identity), functions, apis, apis.Account(), tables, s.Logs, s.CloudFormation})
 	s.http = &http.Server{
 		Handler: edge.Handler(edge.Config{
 			Connections: push,
@@ -182,22 +180,31 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		ErrorLog:          nil,
 	}
-	s.parts = []part{
-		{"engine", s.watchEngine},
-		{"identities", s.identity.Run},
-		{"logs", s.Logs.Run},
-		{"function processes", pool.Run},
-		{"functions", functions.Run},
-		{"tables", tables.Run},
-		{"API management", apis.Run},
-		{"deployment", s.CloudFormation.Run},
-		{"gateway", s.gateway.Run},
-		{"HTTP", s.runHTTP},
-		{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},
-	}
+	s.parts = []part{{"engine", s.watchEngine}, {"function processes", pool.Run}}
+	s.parts = append(s.parts, partsOf(services)...)
+	s.parts = append(s.parts,
+		part{"gateway", s.gateway.Run},
+		part{"HTTP", s.runHTTP},
+		part{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},
+	)
 	return nil
+}
+
+// newFunctions builds Lambda and the processes that it runs functions in.
+func (s *Server) newFunctions(stores store.Stores, b bus.Bus, objects *s3.Service) (*lambda.Service, *worker.Pool) {
+	cfg := s.cfg
+	runtimes := runtime.New(runtime.Options{Dir: filepath.Join(cfg.Cache, "runtime")})
+	bundles := sdk.New(sdk.Options{Dir: filepath.Join(cfg.Cache, "sdk"), Runtimes: runtimes, Progress: cfg.Progress})
+	pool := worker.New(worker.Options{Log: cfg.Log, Runtimes: runtimes})
+	return lambda.New(lambda.Config{
+		Stores: stores, Bus: b, Pool: pool, Roles: s.identity, Objects: objects, Logs: s.Logs,
+		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
+		Extra: s.functionVariables, Log: cfg.Log,
+		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
+			return bundles.Modules(ctx, sdk.Function{Runtime: runtime, CodeDir: codeDir})
+		},
+	}), pool
 }
 
 // Run serves until ctx is done, then stops: clients get a close frame, functions finish, nothing acknowledged is lost.
