@@ -108,7 +108,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amzn-Requestid", c.id)
 		w.WriteHeader(http.StatusOK)
 		return
-	case r.Method == http.MethodGet && r.URL.Path == "/" && !sigv4.IsSigned(&c.signed) && r.URL.RawQuery == "":
+	case r.Method == http.MethodGet && r.URL.Path == "/" && c.scope == "" && !sigv4.IsSigned(&c.signed) && r.URL.RawQuery == "":
 		w.Header().Set("X-Amzn-Requestid", c.id)
 		write(w, http.StatusOK, []byte("healthy: dynamodb."+h.opts.Region+".amazonaws.com \n"))
 		return
@@ -117,13 +117,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		mount.ServeHTTP(w, r)
 		return
 	}
-	if err := h.find(c); err != nil {
-		c.api().WriteError(r.Context(), w, h.opts.Log, c.id, err)
+	err := h.find(c)
+	if err == nil {
+		err = h.serve(c)
+	}
+	if err != nil {
+		h.fail(c, err)
+	}
+}
+
+// fail writes an error in the form that the caller understands.
+func (h *handler) fail(c *call, err error) {
+	if own, ok := errors.AsType[*Error](err); ok && c.wantsJSON() {
+		c.errorJSON(own)
 		return
 	}
-	if err := h.serve(c); err != nil {
-		c.api().WriteError(r.Context(), w, h.opts.Log, c.id, err)
-	}
+	c.api().WriteError(c.r.Context(), c.w, h.opts.Log, c.id, err)
 }
 
 // identify notes where the request comes from, what it says of its signature, and its query.
@@ -150,7 +159,9 @@ func (h *handler) identify(c *call) {
 			c.signed.Header = append(c.signed.Header, sigv4.Field{Name: name, Value: v})
 		}
 	}
-	if sig, err := sigv4.Parse(&c.signed); err == nil {
+	if v, ok := verifiedOf(r.Context()); ok {
+		c.scope = v.service
+	} else if sig, err := sigv4.Parse(&c.signed); err == nil {
 		c.scope = sig.Service
 	}
 	c.query, _ = url.ParseQuery(r.URL.RawQuery)
@@ -365,6 +376,9 @@ func (h *handler) serve(c *call) (err error) {
 	output, err := op.call(ctx, input)
 	if err != nil {
 		return err
+	}
+	if c.wantsJSON() {
+		return c.answerJSON(op.out(), output)
 	}
 	return api.answer(c.w, c.operation, op.out(), output, c.id)
 }
