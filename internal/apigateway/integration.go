@@ -207,6 +207,9 @@ func (p *Parts) PutIntegrationResponse(integrationID string, r *IntegrationRespo
 	if err := checkContentHandling(r.ContentHandling); err != nil {
 		return err
 	}
+	if _, err := ResponsePattern(r.Key); err != nil && !isDefaultResponse(r.Key) {
+		return BadRequest("Invalid integration response key specified: %v", err)
+	}
 	m := p.IntegrationResponses[integrationID]
 	for _, other := range m {
 		if other.Key == r.Key && other.ID != r.ID {
