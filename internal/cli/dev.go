@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -389,10 +390,21 @@ func (s *session) hint() string {
 	lines := []string{}
 	if len(s.ready.APIs) > 0 {
 		a := s.ready.APIs[0]
-		lines = append(lines, "Connect from another terminal:   sallyport connect "+a.Name+"/"+a.Stage)
+		lines = append(lines, "Connect from another terminal:   "+invokedAs()+" connect "+a.Name+"/"+a.Stage)
 	}
-	lines = append(lines, `Use AWS's tools:                 eval "$(sallyport env)"`, "Save a file to redeploy it; Ctrl-C stops.")
+	lines = append(lines, `Use AWS's tools:                 eval "$(`+invokedAs()+` env)"`, "Save a file to redeploy it; Ctrl-C stops.")
 	return strings.Join(lines, "\n")
+}
+
+// invokedAs is what to type to run this program again: its name if the shell finds it, else the path that was typed.
+func invokedAs() string {
+	name := filepath.Base(os.Args[0])
+	if found, err := exec.LookPath(name); err == nil {
+		if self, err := os.Executable(); err == nil && filepath.Base(found) == filepath.Base(self) {
+			return name
+		}
+	}
+	return os.Args[0]
 }
 
 // followLogs prints the functions' lines as they come.
