@@ -82,6 +82,9 @@ func (u *upgrade) run() {
 	}
 	var buf [512]byte
 	u.s.head = bytes.Clone(appendHead(buf[:0], u.st, u.id, u.at, u.h, caller)) // no longer than it must be: it stays
+	if caller != nil && u.st.actsAsCaller {
+		u.g.signers.Store(u.s, caller)
+	}
 	resp := integration.Response{Status: 200}
 	if u.r != nil && (u.r.backend != nil || u.r.target != nil) {
 		var err error
@@ -114,6 +117,9 @@ func (u *upgrade) invoke() (integration.Response, error) {
 	if b.Values {
 		req.Values = u.values()
 	}
+	if b.Caller {
+		req.Caller = u.g.signer(u.s)
+	}
 	ctx, cancel := u.g.callContext(u.st, u.r, u.request)
 	defer cancel()
 	return b.Call(ctx, req)
@@ -145,6 +151,7 @@ func (u *upgrade) accept(resp integration.Response) {
 	case err != nil && u.r != nil && u.r.backend != nil:
 		// The backend has taken the connection for open, so it hears of its end.
 		u.g.disconnect(u.s, loop.Closure{Code: loop.CodeLost, Reason: loop.ReasonLost, Client: true, At: u.g.now()})
+		u.g.signers.Delete(u.s)
 	case err == nil && u.s.stage.current.Load() == nil:
 		_ = u.conn.Close(loop.CodeGoingAway, loop.ReasonGoingAway) // the stage was removed meanwhile
 	}
@@ -152,6 +159,7 @@ func (u *upgrade) accept(resp integration.Response) {
 
 // decline answers with the status that the backend decided on.
 func (u *upgrade) decline(status int) {
+	u.g.signers.Delete(u.s)
 	if status < 200 || status > 599 {
 		u.refuse(refused(502, internalError, fmt.Errorf("$connect answered status %d, which is none of HTTP's", status), "answer 200 to accept or 4xx to refuse"))
 		return
@@ -165,6 +173,7 @@ func (u *upgrade) decline(status int) {
 
 // refuse answers with what the gateway decided on.
 func (u *upgrade) refuse(no *refusal) {
+	u.g.signers.Delete(u.s)
 	no.answer(u.conn, u.request)
 	r := u.record()
 	r.failed(&no.Failure)

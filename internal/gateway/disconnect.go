@@ -8,9 +8,14 @@ import (
 // Closed implements loop.Handler: it runs the $disconnect route. A connection that was never accepted has none; if its $connect is still
 // running, its end decides (see upgrade.accept).
 func (g *Gateway) Closed(conn loop.Conn, e loop.Closure) {
-	if s, ok := conn.Attached().(*session); ok && e.Accepted {
+	s, ok := conn.Attached().(*session)
+	if !ok {
+		return
+	}
+	if e.Accepted {
 		g.disconnect(s, e)
 	}
+	g.signers.Delete(s)
 }
 
 // disconnect runs $disconnect after what the connection sent before. Its result is told to nobody but the observer. AWS: a removed stage

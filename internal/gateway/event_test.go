@@ -208,14 +208,15 @@ func TestCredentials(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	role := "arn:aws:iam::000000000000:role/caller"
+	w.keys["caller"] = []string{"lambda:InvokeFunction " + lambda + "join"}
 	w.on("join", returns(`{"body":"ok"}`))
 	w.deploy(route("join", twoWay, func(_ *apigateway.Route, i *apigateway.Integration) { i.CredentialsARN = role }),
 		route("user", func(_ *apigateway.Route, i *apigateway.Integration) { i.CredentialsARN = "arn:aws:iam::*:user/*" }))
 	c := n.connect("/prod")
 	c.send(`{"action":"join"}`)
 	c.want("ok")
-	if got := w.functions.of("join")[0].principal; got != role {
-		t.Errorf("principal %q, want the role", got)
+	if got, want := w.functions.of("join")[0].principal, "arn:aws:sts::000000000000:assumed-role/caller/BackplaneAssumeRoleSession"; got != want {
+		t.Errorf("principal %q, want a session of the role", got)
 	}
 	c.send(`{"action":"user"}`)
 	c.wantError("Internal server error")

@@ -66,6 +66,7 @@ type Gateway struct {
 	serial  atomic.Uint32 // of message and request ids
 	calls   calls
 	idle    sync.Pool       // of *call
+	signers sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade
 	working context.Context // of calls of backends: outlives connections
 	stop    context.CancelFunc
 }

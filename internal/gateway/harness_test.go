@@ -54,7 +54,8 @@ type functions struct {
 	busy   map[string]int // how often a function is throttled
 	calls  []invocation
 
-	arrived []string // events, in order
+	arrived []string       // events, in order
+	queued  sync.WaitGroup // what nobody waits for
 }
 
 type invocation struct {
@@ -186,6 +187,12 @@ type world struct {
 	records   *records
 	nodes     []*node
 	late      bool // nodes do not wait until they are ready
+
+	http      integration.HTTPConfig
+	endpoints map[string]string       // of services of AWS, see backends_test.go
+	mounts    map[string]http.Handler // of services that are no table of operations
+	served    map[string]bool
+	handler   http.Handler
 }
 
 func newWorld(t *testing.T) *world {
@@ -219,7 +226,7 @@ func (w *world) node(options ...option) *node {
 	log := slog.New(slog.DiscardHandler)
 	gate := awsapi.NewGatekeeper(w.keys, log, awsapi.GateOptions{})
 	cfg := gateway.Config{
-		Stores: w.stores, Bus: w.bus, Node: number, Backends: integration.Backends{Lambda: w.functions},
+		Stores: w.stores, Bus: w.bus, Node: number, Backends: w.backends(),
 		Signatures: gate, Authorizer: w.keys, Observer: w.records, Now: w.clock.now, Log: log,
 	}
 	for _, o := range options {

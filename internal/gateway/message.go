@@ -92,9 +92,10 @@ type call struct {
 	r    *route // nil if there is none
 	m    moment
 
-	event []byte // for backends that want one
-	body  []byte // for those that do not
-	vars  []byte // $context, for those that look values up
+	event []byte         // for backends that want one
+	body  []byte         // for those that do not
+	vars  []byte         // $context, for those that look values up
+	who   *awsapi.Caller // who signed the upgrade, for those that act as whoever it was
 	req   integration.Request
 	in    int  // bytes of the message
 	code  int  // of a disconnect
@@ -137,6 +138,9 @@ func (c *call) request(body []byte) *integration.Request {
 	}
 	if c.r.backend.Values {
 		c.req.Context = c.vars
+	}
+	if c.r.backend.Caller {
+		c.req.Caller = c.who
 	}
 	return &c.req
 }

@@ -203,7 +203,7 @@ func TestMessageFailures(t *testing.T) {
 	w.deploy(route("denied"), route("gone"),
 		route("slow", func(_ *apigateway.Route, i *apigateway.Integration) { i.TimeoutMillis = 50 }),
 		route("get", func(_ *apigateway.Route, i *apigateway.Integration) { i.Method = "GET" }),
-		route("http", func(_ *apigateway.Route, i *apigateway.Integration) { i.Type = apigateway.HTTP }),
+		route("http", func(_ *apigateway.Route, i *apigateway.Integration) { i.Type = "FTP" }),
 		route("bare", func(r *apigateway.Route, _ *apigateway.Integration) { r.Target = "" }),
 		route("lost", func(r *apigateway.Route, _ *apigateway.Integration) { r.Target = "integrations/nosuch" }),
 	)
@@ -213,7 +213,7 @@ func TestMessageFailures(t *testing.T) {
 		{"no_function", "gone", "Internal server error", "does not exist"},
 		{"DP-122 DP-179 timeout", "slow", "Endpoint request timed out", "timeoutInMillis"},
 		{"DP-176 method", "get", "Internal server error", "set integrationMethod to POST"},
-		{"unsupported", "http", "Internal server error", "type HTTP are not supported yet"},
+		{"unknown_type", "http", "Internal server error", "no integrations of type"},
 		{"no_target", "bare", "Internal server error", "has no integration"},
 		{"lost_target", "lost", "Internal server error", "not in the deployment"},
 	} {

@@ -45,6 +45,9 @@ func (s *session) start(g *Gateway, c *call, urgent bool) error {
 		w = &work{}
 		s.work = w
 	}
+	if c.r.backend.Caller {
+		c.who = g.signer(s)
+	}
 	size := len(c.event) + len(c.body)
 	if !urgent && (len(w.waiting) >= maxWaiting || w.bytes+size > maxWaitingBytes) {
 		return errTooFarAhead

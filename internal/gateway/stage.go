@@ -35,6 +35,7 @@ type stage struct {
 	upgrades        *bucket // of $connect, also without a route
 	variables       []byte  // of the stage, as `"stageVariables":{…},`, or nothing
 	warnings        []string
+	actsAsCaller    bool // an integration wants to know who signed the upgrade
 }
 
 // A route is where messages of one key go.
@@ -71,7 +72,9 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		Account: st.account, Region: st.region, API: st.api, Name: st.name, Variables: snapshot.Stage.Variables,
 	}
 	for i := range d.Integrations {
-		targets["integrations/"+d.Integrations[i].ID] = cfg.Backends.Compile(&d.Integrations[i], common)
+		target := cfg.Backends.Compile(&d.Integrations[i], common)
+		targets["integrations/"+d.Integrations[i].ID] = target
+		st.actsAsCaller = st.actsAsCaller || target.Caller
 	}
 	for i := range d.Routes {
 		r := st.compileRoute(&d.Routes[i], targets)

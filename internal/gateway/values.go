@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 	"github.com/sallyport/sallyport/internal/json"
@@ -79,4 +80,11 @@ func (c *call) keepValues() {
 	if c.r.backend.Values {
 		c.vars = c.m.appendVariables(c.vars[:0], c.st, c.r, c.s.head, "MESSAGE", messageMember(c.g.messageID(c.m.at)))
 	}
+}
+
+// signer returns who signed the upgrade of a connection, nil if nobody did or no integration asked when it was made.
+func (g *Gateway) signer(s *session) *awsapi.Caller {
+	caller, _ := g.signers.Load(s)
+	c, _ := caller.(*awsapi.Caller)
+	return c
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/awsapi"
 )
 
 // DefaultTimeout is that of integrations without timeoutInMillis, and AWS's maximum.
@@ -18,6 +19,7 @@ type Integration struct {
 	Target  string        // whom it calls, for logs
 	Event   bool          // it wants Request.Event
 	Values  bool          // it wants Request.Values
+	Caller  bool          // it wants Request.Caller
 	Inline  bool          // it never waits: it may be called where nothing may block
 	Local   bool          // it wants Request.Source and the ids; at the beginning and the end of a connection the event, too
 	Timeout time.Duration // of one call; the caller puts it into the context
@@ -46,6 +48,8 @@ type Request struct {
 
 	Values // for integrations with Values set
 
+	Caller *awsapi.Caller // who signed the upgrade, for integrations with Caller set; nil: nobody did
+
 	// What follows is there for local functions only.
 	RouteKey     string
 	ConnectionID string
@@ -63,6 +67,9 @@ type Response struct {
 // Backends is what integrations are made of.
 type Backends struct {
 	Lambda Lambda
+	Queue  Queue       // of events for functions; nil: there is none
+	HTTP   *HTTPClient // nil: no backend is called by HTTP
+	AWS    AWS
 	// Local finds functions of this process by their ARN. They are called without a permission. Nil: there are none.
 	Local func(functionARN string) (Local, bool)
 	// Templates reads a mapping template. Nil takes only templates that are plain text.
@@ -83,13 +90,12 @@ func (b Backends) Compile(m *apigateway.Integration, st Stage) *Integration {
 		b.lambda(i, m, st.Variables)
 	case apigateway.Mock:
 		b.mock(i, m)
+	case apigateway.HTTP, apigateway.HTTPProxy:
+		b.http(i, m, st)
+	case apigateway.AWS:
+		b.aws(i, m, st)
 	default:
-		i.Inline = true
-		i.call = refuse(&Failure{
-			Status: 500, Message: internalError,
-			Cause: fmt.Errorf("integrations of type %s are not supported yet", m.Type),
-			Hint:  "use AWS_PROXY or MOCK for this route",
-		})
+		i.call = refuse(broken(fmt.Errorf("there are no integrations of type %q", m.Type), "use AWS, AWS_PROXY, HTTP, HTTP_PROXY or MOCK"))
 	}
 	return i
 }

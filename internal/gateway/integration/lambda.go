@@ -28,7 +28,7 @@ type Lambda interface {
 func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables map[string]string) {
 	i.Event = true
 	function, err := functionOf(expand(m.URI, variables))
-	credentials := expand(m.CredentialsARN, variables)
+	by := b.invoker(expand(m.CredentialsARN, variables))
 	switch {
 	case b.Lambda == nil && b.Local == nil:
 		i.call = refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
@@ -40,13 +40,6 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 		// AWS: another verb fails when it is called, not when it is configured.
 		i.call = refuse(broken(fmt.Errorf("integrationMethod is %s", m.Method), "set integrationMethod to POST: Lambda knows no other"))
 		return
-	case strings.Contains(credentials, ":user/"):
-		i.call = refuse(broken(fmt.Errorf("invoking functions with the caller's own credentials is not supported yet"), "set credentialsArn to a role, or leave it out"))
-		return
-	}
-	principal := Principal
-	if credentials != "" {
-		principal = credentials
 	}
 	i.Target = function
 	if b.Local != nil {
@@ -59,7 +52,8 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 		i.call = refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
 		return
 	}
-	p := &proxy{lambda: b.Lambda, principal: principal, function: function}
+	p := &proxy{lambda: b.Lambda, invoker: by, function: function}
+	i.Caller = by.caller
 	i.call = p.call
 }
 
@@ -83,19 +77,23 @@ func functionOf(uri string) (string, error) {
 
 // A proxy hands events to one function.
 type proxy struct {
-	lambda    Lambda
-	principal string
-	function  string
+	lambda   Lambda
+	invoker  invoker
+	function string
 }
 
 func (p *proxy) call(ctx context.Context, r *Request) (Response, error) {
-	result, functionError, err := p.lambda.InvokeFrom(ctx, p.principal, r.SourceARN, p.function, r.Event)
+	principal, err := p.invoker.principal(ctx, r, p.function)
+	if err != nil {
+		return Response{}, err
+	}
+	result, functionError, err := p.lambda.InvokeFrom(ctx, principal, r.SourceARN, p.function, r.Event)
 	switch {
 	case err != nil:
 		if f := timeout(ctx, p.function); f != nil {
 			return Response{}, f
 		}
-		return Response{}, p.failure(err, r)
+		return Response{}, p.failure(err, principal, r)
 	case functionError:
 		return Response{}, &Failure{
 			Status: 502, Message: internalError,
@@ -112,13 +110,13 @@ func (p *proxy) call(ctx context.Context, r *Request) (Response, error) {
 }
 
 // failure says in the gateway's words why Lambda did not invoke the function.
-func (p *proxy) failure(err error, r *Request) *Failure {
+func (p *proxy) failure(err error, principal string, r *Request) *Failure {
 	f := broken(fmt.Errorf("invoke %s: %w", p.function, err), "")
 	switch awsapi.Code(err) {
 	case "ResourceNotFoundException":
 		f.Hint = "the function does not exist: deploy it, or correct the integration's URI"
 	case "AccessDeniedException":
-		f.Hint = fmt.Sprintf("no permission: allow lambda:InvokeFunction on %s to principal %s with SourceArn %s", p.function, p.principal, r.SourceARN)
+		f.Hint = fmt.Sprintf("no permission: allow lambda:InvokeFunction on %s to principal %s with SourceArn %s", p.function, principal, r.SourceARN)
 	case "TooManyRequestsException":
 		f.Temporary = true
 		f.Hint = "all instances of the function that may run at once are busy"

@@ -14,6 +14,7 @@ func (b Backends) mock(i *Integration, m *apigateway.Integration) {
 	i.Inline = true
 	i.Target = "mock"
 	request, answers := b.requestTemplates(m), b.responses(m.Responses)
+	i.Values = request.values() || answers.values()
 	for key, t := range request.templates {
 		if text, ok := t.(literal); ok {
 			status, err := mockStatus(text)
@@ -30,7 +31,7 @@ func (b Backends) mock(i *Integration, m *apigateway.Integration) {
 			if l.err != nil {
 				return Response{}, notMock(l.err)
 			}
-			return answers.answer(Response{Status: l.status}, l.text, r)
+			return answers.answer(reply{status: l.status}, l.text, r)
 		}
 		if t != nil {
 			var err error
@@ -42,7 +43,7 @@ func (b Backends) mock(i *Integration, m *apigateway.Integration) {
 		if err != nil {
 			return Response{}, notMock(err)
 		}
-		return answers.answer(Response{Status: status}, strconv.Itoa(status), r)
+		return answers.answer(reply{status: status}, strconv.Itoa(status), r)
 	}
 }
 

@@ -1,8 +1,13 @@
 package integration
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
+	"net/http"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
@@ -72,6 +77,24 @@ func chooseTemplate(templates map[string]Template, by *selection.Expression, bod
 	return templates[escapedDefaultKey]
 }
 
+// Values of contentHandlingStrategy.
+const (
+	toBinary = "CONVERT_TO_BINARY"
+	toText   = "CONVERT_TO_TEXT"
+)
+
+// values reports whether one of the templates needs Request.Values.
+func (t *requestTemplates) values() bool { return needValues(t.templates) }
+
+func needValues(templates map[string]Template) bool {
+	for _, t := range templates {
+		if _, ok := t.(literal); !ok {
+			return true
+		}
+	}
+	return false
+}
+
 // responses chooses what answers for a backend.
 type responses struct {
 	all       []response // with a pattern, in order of creation
@@ -85,12 +108,14 @@ type response struct {
 	err       error // why the key is no pattern
 	templates map[string]Template
 	by        *selection.Expression
+	handling  string // contentHandlingStrategy
 }
 
+// responses compiles integration responses. AWS: what their responseParameters map has no place in a message, and none on $connect.
 func (b Backends) responses(models []apigateway.IntegrationResponse) responses {
 	rs := responses{none: len(models) == 0}
 	for _, m := range models {
-		r := response{key: m.Key, templates: b.templates(m.ResponseTemplates)}
+		r := response{key: m.Key, templates: b.templates(m.ResponseTemplates), handling: m.ContentHandling}
 		if m.TemplateSelectionExpression != "" {
 			r.by = selection.Parse(m.TemplateSelectionExpression)
 		}
@@ -98,47 +123,94 @@ func (b Backends) responses(models []apigateway.IntegrationResponse) responses {
 			rs.otherwise = &r
 			continue
 		}
-		// AWS: the pattern is Java's and must match all of the value.
-		source := strings.TrimSuffix(strings.TrimPrefix(m.Key, "/"), "/")
-		r.pattern, r.err = regexp.Compile(`\A(?:` + source + `)\z`)
+		r.pattern, r.err = apigateway.ResponsePattern(m.Key)
 		rs.all = append(rs.all, r)
 	}
 	return rs
 }
 
-// answer makes the response of the integration response that value (a status or an error message) chooses.
-func (rs *responses) answer(resp Response, value string, r *Request) (Response, error) {
-	chosen := rs.otherwise
+// values reports whether one of the templates needs Request.Values.
+func (rs *responses) values() bool {
+	if rs.otherwise != nil && needValues(rs.otherwise.templates) {
+		return true
+	}
+	return slices.ContainsFunc(rs.all, func(r response) bool { return needValues(r.templates) })
+}
+
+// choose returns the integration response for a value, and whether a pattern chose it. There may be none: then it is nil.
+func (rs *responses) choose(value string) (chosen *response, matched bool, err error) {
 	for i := range rs.all {
 		c := &rs.all[i]
 		if c.err != nil {
-			return Response{}, broken(fmt.Errorf("integration response key %s: %w", c.key, c.err), "write the pattern without lookahead and back references")
+			return nil, false, broken(fmt.Errorf("integration response: %w", c.err), "")
 		}
 		if c.pattern.MatchString(value) {
-			chosen = c
-			break
+			return c, true, nil
 		}
 	}
-	if chosen == nil {
-		if rs.none && (r.Connect || !r.TwoWay) {
-			return resp, nil // the backend's status alone decides
+	return rs.otherwise, false, nil
+}
+
+// answer makes the response of the integration response that value (a status or an error message) chooses.
+func (rs *responses) answer(got reply, value string, r *Request) (Response, error) {
+	chosen, _, err := rs.choose(value)
+	switch {
+	case err != nil:
+		return Response{}, err
+	case chosen != nil:
+		return chosen.answer(got, r)
+	case rs.none && (r.Connect || !r.TwoWay):
+		return Response{Status: got.status}, nil // the backend's status alone decides
+	}
+	return Response{}, broken(fmt.Errorf("no integration response answers for %q", value), "add one with key $default")
+}
+
+func (c *response) answer(got reply, r *Request) (Response, error) {
+	body := got.body
+	switch c.handling {
+	case toText:
+		body = base64.StdEncoding.AppendEncode(nil, body)
+	case toBinary:
+		var err error
+		if body, err = base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(body)); err != nil {
+			return Response{}, broken(fmt.Errorf("integration response %s: CONVERT_TO_BINARY: the backend's answer is no base64: %w", c.key, err), "remove contentHandlingStrategy")
 		}
-		return Response{}, broken(fmt.Errorf("no integration response answers for %q", value), "add one with key $default")
 	}
-	lookup := func(name string) string {
-		if name == "integration.response.statuscode" {
-			return fmt.Sprint(resp.Status)
+	resp := Response{Status: got.status}
+	if t := chooseTemplate(c.templates, c.by, r.Body, got.lookup); t != nil {
+		var err error
+		if body, err = t.Render(nil, body, r); err != nil {
+			return Response{}, broken(fmt.Errorf("render response template of %s: %w", c.key, err), "")
 		}
-		return ""
+		if s := r.Overrides.Status; s >= 100 && s <= 599 {
+			resp.Status = s
+		}
 	}
-	t := chooseTemplate(chosen.templates, chosen.by, r.Body, lookup)
-	if t == nil {
-		return resp, nil
-	}
-	body, err := t.Render(nil, resp.Body, r)
-	if err != nil {
-		return Response{}, broken(fmt.Errorf("render response template of %s: %w", chosen.key, err), "")
-	}
-	resp.Body = body
+	resp.Body = asText(body)
 	return resp, nil
+}
+
+// lookup returns the variables that only templateSelectionExpression of an integration response has.
+func (r *reply) lookup(name string) string {
+	if name == "integration.response.statuscode" {
+		return r.statusText()
+	}
+	if field, ok := strings.CutPrefix(name, "integration.response.header."); ok {
+		if values := r.get(field); len(values) > 0 {
+			return values[len(values)-1]
+		}
+	}
+	if field, ok := strings.CutPrefix(name, "integration.response.multivalueheader."); ok {
+		if values := r.get(field); len(values) > 0 {
+			return "[" + strings.Join(values, ", ") + "]"
+		}
+	}
+	return ""
+}
+
+func (r *reply) statusText() string {
+	if r.status == http.StatusOK {
+		return "200"
+	}
+	return strconv.Itoa(r.status)
 }

@@ -1,0 +1,170 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
+)
+
+// AWS says how services of AWS are called.
+//
+// Those of this server are called by HTTP, too, but inside of the process: the request goes to the handler that answers clients, with a
+// context that says who calls. So paths, forms, targets, policies and the answers' form are the same for integrations as for SDKs, for
+// every protocol and for services, such as S3, that are no table of operations; what would be saved by calling operations directly is
+// microseconds.
+type AWS struct {
+	// Here returns the handler of a service of this server, by signing name, or nil if there is none. It is asked when a stage is
+	// deployed. The handler takes requests with awsapi.WithVerified.
+	Here func(service string) http.Handler
+
+	// Endpoints sends calls elsewhere: "aws", or a URL, by signing name.
+	Endpoints map[string]string
+
+	Roles      Roles             // for credentialsArn; nil: there are none
+	Authorizer awsapi.Authorizer // whether a role may invoke a function; nil: any may
+}
+
+// A way leads to a service.
+type way interface {
+	call(ctx context.Context, method string, u *url.URL, out *outgoing, who awsapi.Caller) (reply, error)
+}
+
+// wayTo returns how a service is reached.
+func (b Backends) wayTo(u awsURI) (way, error) {
+	endpoint := b.AWS.Endpoints[u.service]
+	if endpoint == "" {
+		if b.AWS.Here != nil {
+			if h := b.AWS.Here(u.service); h != nil {
+				return inside{h, u}, nil
+			}
+		}
+		return nil, fmt.Errorf("this server does not have the service %s: set endpoints.%s to aws, or to the URL of a server that has it", u.service, u.service)
+	}
+	if b.HTTP == nil {
+		return nil, errors.New("this server calls no other")
+	}
+	w := outside{uri: u, by: b.HTTP.internet}
+	if endpoint != "aws" {
+		base, err := url.Parse(endpoint)
+		if err != nil || base.Host == "" {
+			return nil, fmt.Errorf("endpoints.%s is %q, which is neither aws nor a URL", u.service, endpoint)
+		}
+		w.base = base
+	}
+	return w, nil
+}
+
+// inside is the way to a service of this server.
+type inside struct {
+	handler http.Handler
+	uri     awsURI
+}
+
+// insideAddress is where requests of the process itself come from: no machine has it, so that nothing is allowed for its sake.
+const insideAddress = "0.0.0.0:0"
+
+func (w inside) call(ctx context.Context, method string, u *url.URL, out *outgoing, who awsapi.Caller) (got reply, err error) {
+	req, err := out.http(method, u)
+	if err != nil {
+		return reply{}, err
+	}
+	_, who.Region = w.uri.endpoint()
+	req.RequestURI, req.RemoteAddr = u.RequestURI(), insideAddress
+	if req.Body == nil {
+		req.Body = http.NoBody
+	}
+	for name, values := range req.Header { // handlers expect the case that net/http gives
+		if canonical := http.CanonicalHeaderKey(name); canonical != name {
+			delete(req.Header, name)
+			req.Header[canonical] = values
+		}
+	}
+	rec := recorder{header: http.Header{}}
+	defer func() {
+		if p := recover(); p != nil {
+			err = broken(fmt.Errorf("service %s broke off: %v", w.uri.service, p), "")
+		}
+	}()
+	w.handler.ServeHTTP(&rec, req.WithContext(awsapi.WithVerified(ctx, who, w.uri.service)))
+	if f := timeout(ctx, w.uri.host); f != nil {
+		return reply{}, f
+	}
+	return reply{status: max(rec.status, http.StatusOK), header: rec.header, body: rec.body.Bytes()}, nil
+}
+
+// A recorder keeps what a handler answers.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	if r.body.Len()+len(b) > maxAnswer {
+		return 0, errTooLong
+	}
+	return r.body.Write(b)
+}
+
+// outside is the way to AWS, or to a server that stands in for it.
+type outside struct {
+	uri  awsURI
+	base *url.URL // nil: AWS
+	by   *http.Transport
+}
+
+// call signs with the credentials of the environment: roles of this server mean nothing there.
+func (w outside) call(ctx context.Context, method string, u *url.URL, out *outgoing, _ awsapi.Caller) (reply, error) {
+	signer := sigv4.Signer{
+		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Token: os.Getenv("AWS_SESSION_TOKEN"),
+		Service: w.uri.service,
+	}
+	_, signer.Region = w.uri.endpoint()
+	if signer.AccessKeyID == "" || signer.Secret == "" {
+		return reply{}, broken(fmt.Errorf("endpoints.%s sends calls elsewhere, and there are no credentials for it", w.uri.service),
+			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the server's environment")
+	}
+	if w.base != nil {
+		own := *u
+		own.Scheme, own.Host = w.base.Scheme, w.base.Host
+		own.Path, own.RawPath = strings.TrimSuffix(w.base.Path, "/")+u.Path, strings.TrimSuffix(w.base.EscapedPath(), "/")+u.EscapedPath()
+		u = &own
+	}
+	if w.uri.service == "s3" {
+		signer.KeepPath, signer.EncodeOnce, signer.SignBody = true, true, true
+	}
+	req, err := out.http(method, u)
+	if err != nil {
+		return reply{}, err
+	}
+	signed := sigv4.Request{Method: method, Target: u.RequestURI(), Host: req.Host, Body: out.body}
+	for name, values := range req.Header {
+		for _, v := range values {
+			signed.Header = append(signed.Header, sigv4.Field{Name: name, Value: v})
+		}
+	}
+	begun := len(signed.Header)
+	signer.Sign(&signed, time.Now())
+	for _, f := range signed.Header[begun:] {
+		req.Header.Set(f.Name, f.Value)
+	}
+	return exchange(ctx, w.by, req, w.uri.host)
+}
