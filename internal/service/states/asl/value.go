@@ -1,0 +1,317 @@
+package asl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Value is JSON: nil, bool, json.Number, string, []any or *Object.
+type Value = any
+
+// An Object is a JSON object that keeps the order of its members, as AWS does.
+type Object struct {
+	names   []string
+	members map[string]any
+}
+
+// NewObject returns an object of names and values in turns.
+func NewObject(pairs ...any) *Object {
+	o := &Object{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		o.Set(pairs[i].(string), pairs[i+1])
+	}
+	return o
+}
+
+// Get returns a member.
+func (o *Object) Get(name string) (any, bool) {
+	if o == nil {
+		return nil, false
+	}
+	v, ok := o.members[name]
+	return v, ok
+}
+
+// Set replaces a member, or adds it at the end.
+func (o *Object) Set(name string, v any) {
+	if o.members == nil {
+		o.members = map[string]any{}
+	}
+	if _, there := o.members[name]; !there {
+		o.names = append(o.names, name)
+	}
+	o.members[name] = v
+}
+
+// Names returns the names of the members in their order. It must not be changed.
+func (o *Object) Names() []string {
+	if o == nil {
+		return nil
+	}
+	return o.names
+}
+
+// Len returns the number of members.
+func (o *Object) Len() int { return len(o.Names()) }
+
+// Clone returns a copy that shares the members' values.
+func (o *Object) Clone() *Object {
+	c := &Object{names: append([]string(nil), o.Names()...), members: make(map[string]any, o.Len())}
+	for name, v := range o.members {
+		c.members[name] = v
+	}
+	return c
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o *Object) MarshalJSON() ([]byte, error) { return Encode(o), nil }
+
+// maxDepth bounds the nesting of documents.
+const maxDepth = 1000
+
+var errTooDeep = errors.New("nesting is too deep")
+
+// Decode reads one JSON document. Of members of the same name the last counts.
+func Decode(text []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	v, err := decodeValue(d, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("invalid character after top-level value")
+	}
+	return v, nil
+}
+
+func decodeValue(d *json.Decoder, depth int) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	return decodeToken(d, t, depth)
+}
+
+func decodeToken(d *json.Decoder, t json.Token, depth int) (any, error) {
+	delim, ok := t.(json.Delim)
+	if !ok {
+		return t, nil
+	}
+	if depth > maxDepth {
+		return nil, errTooDeep
+	}
+	if delim == '[' {
+		list := []any{}
+		for d.More() {
+			v, err := decodeValue(d, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		_, err := d.Token()
+		return list, err
+	}
+	o := &Object{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		v, err := decodeValue(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		o.Set(name.(string), v)
+	}
+	_, err := d.Token()
+	return o, err
+}
+
+// Encode writes v as compact JSON. It panics on what is no Value: that is a programmer's mistake.
+func Encode(v any) []byte { return AppendValue(nil, v) }
+
+// AppendValue appends v as compact JSON.
+func AppendValue(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case json.Number:
+		return append(b, v...)
+	case int:
+		return strconv.AppendInt(b, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case float64:
+		return append(b, numberOf(v)...)
+	case string:
+		return AppendString(b, v)
+	case json.RawMessage:
+		return append(b, v...)
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = AppendValue(b, e)
+		}
+		return append(b, ']')
+	case *Object:
+		b = append(b, '{')
+		for i, name := range v.names {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(AppendString(b, name), ':')
+			b = AppendValue(b, v.members[name])
+		}
+		return append(b, '}')
+	}
+	panic(fmt.Sprintf("asl: %T is no JSON value", v))
+}
+
+// AppendString appends s as a JSON string; only what must be escaped is.
+func AppendString(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && n == 1 {
+				b = append(append(b, s[from:i]...), "\uFFFD"...)
+				from = i + 1
+			}
+			i += n
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		b = append(b, s[from:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		case '\b':
+			b = append(b, '\\', 'b')
+		case '\f':
+			b = append(b, '\\', 'f')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+		i++
+		from = i
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+// numberOf writes a float as JavaScript would.
+func numberOf(f float64) json.Number {
+	if f == 0 {
+		return "0"
+	}
+	if f > -1e21 && f < 1e21 {
+		return json.Number(strconv.FormatFloat(f, 'f', -1, 64))
+	}
+	return json.Number(strconv.FormatFloat(f, 'e', -1, 64))
+}
+
+func floatOf(v any) (float64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := n.Float64()
+	return f, err == nil
+}
+
+// intOf returns a number that is whole and written as such.
+func intOf(v any) (int64, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	if i, err := n.Int64(); err == nil {
+		return i, true
+	}
+	f, err := n.Float64()
+	if err != nil || f != float64(int64(f)) || f > 1<<53 || f < -(1<<53) {
+		return 0, false
+	}
+	return int64(f), true
+}
+
+// Equal tells whether two values are the same JSON: numbers by value, members in any order.
+func Equal(a, b any) bool {
+	switch a := a.(type) {
+	case json.Number:
+		x, ok1 := floatOf(a)
+		y, ok2 := floatOf(b)
+		return ok1 && ok2 && x == y
+	case []any:
+		list, ok := b.([]any)
+		if !ok || len(a) != len(list) {
+			return false
+		}
+		for i := range a {
+			if !Equal(a[i], list[i]) {
+				return false
+			}
+		}
+		return true
+	case *Object:
+		o, ok := b.(*Object)
+		if !ok || a.Len() != o.Len() {
+			return false
+		}
+		for _, name := range a.names {
+			v, there := o.Get(name)
+			if !there || !Equal(a.members[name], v) {
+				return false
+			}
+		}
+		return true
+	case nil, bool, string:
+		return a == b
+	}
+	return false
+}
+
+// javaText writes a value as AWS's States.Format does: strings bare, objects and lists as Java prints maps and lists.
+func javaText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		parts := make([]string, len(v))
+		for i := range v {
+			parts[i] = javaText(v[i])
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *Object:
+		parts := make([]string, len(v.names))
+		for i, name := range v.names {
+			parts[i] = name + "=" + javaText(v.members[name])
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return string(Encode(v))
+}
