@@ -60,6 +60,8 @@ type serveOptions struct {
 	IAM            string            `yaml:"iam"`
 	LaxPermissions bool              `yaml:"lax-permissions"`
 	Endpoints      map[string]string `yaml:"endpoints"`
+	BackendCA      string            `yaml:"backend-ca"` // certificate authorities of HTTP backends, beside the system's
+	VPCLinks       map[string]string `yaml:"vpc-links"`  // addresses that VPC links stand for, by link id
 
 	configFile, readyFile string
 }
@@ -121,7 +123,7 @@ func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
 	srv, err := server.New(ctx, server.Config{
 		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
 		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,
-		Endpoints: opts.Endpoints, Log: log,
+		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Log: log,
 	})
 	if err != nil {
 		return err

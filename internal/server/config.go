@@ -48,6 +48,12 @@ type Config struct {
 	// Endpoints sends calls to services that are not here elsewhere: "aws", or a URL, by signing name.
 	Endpoints map[string]string
 
+	// BackendCA is a file of certificates, as PEM, that those of HTTP backends may come from, beside the system's.
+	BackendCA string
+
+	// VPCLinks are the addresses, host:port, that VPC links of integrations stand for, by link id.
+	VPCLinks map[string]string
+
 	// Observer is told of every connection and message; nil logs failures.
 	Observer gateway.Observer
 

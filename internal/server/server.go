@@ -1,7 +1,8 @@
 // Package server makes a whole server of the parts: it builds them, gives each what it stands on, runs them in order and stops
 // them in reverse. It is the only package that knows everybody, and it decides nothing.
 //
-// config.go says what can be chosen; server.go wires; functions.go is what functions see of the world; parts.go runs.
+// config.go says what can be chosen; server.go wires; backends.go is what routes may call; functions.go is what functions see of the
+// world; parts.go runs.
 package server
 
 import (
@@ -58,6 +59,8 @@ type Server struct {
 	http           *http.Server
 	catalog        *awsapi.Catalog
 	gate           *awsapi.Gatekeeper
+	client         *integration.HTTPClient
+	answers        map[string]http.Handler // by signing name, see backends.go
 	Logs           *logs.Service
 	CloudFormation *cloudformation.Service
 	parts          []part
@@ -160,23 +163,28 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.catalog = catalogOf(services)
 
 	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Log: cfg.Log})
+	backends, err := s.backends(functions)
+	if err != nil {
+		return err
+	}
 	s.gateway = gateway.New(gateway.Config{
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
-		Backends:   integration.Backends{Lambda: functions},
-		Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Log: cfg.Log,
+		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Log: cfg.Log,
 	})
 	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log})
 	if err != nil {
 		return err
 	}
+	aws := awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{
+		Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": objects.Handler(s.gate, s.identity)},
+	})
+	s.answers = s.answersOf(aws, push)
 	s.http = &http.Server{
 		Handler: edge.Handler(edge.Config{
 			Connections: push,
-			AWS: awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{
-				Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": objects.Handler(s.gate, s.identity)},
-			}),
-			Proxy: &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
-			Own:   s.ownHandler(),
+			AWS:         aws,
+			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
+			Own:         s.ownHandler(),
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -184,6 +192,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.parts = []part{{"engine", s.watchEngine}, {"function processes", pool.Run}}
 	s.parts = append(s.parts, partsOf(services)...)
 	s.parts = append(s.parts,
+		part{"connections to backends", s.closeClient},
 		part{"gateway", s.gateway.Run},
 		part{"HTTP", s.runHTTP},
 		part{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},

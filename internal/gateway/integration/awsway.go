@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ type way interface {
 
 // wayTo returns how a service is reached.
 func (b Backends) wayTo(u awsURI) (way, error) {
-	endpoint := b.AWS.Endpoints[u.service]
+	endpoint := cmp.Or(b.AWS.Endpoints[u.service], b.AWS.Endpoints[u.host])
 	if endpoint == "" {
 		if b.AWS.Here != nil {
 			if h := b.AWS.Here(u.service); h != nil {
