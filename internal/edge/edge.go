@@ -22,6 +22,9 @@ type Config struct {
 	AWS         http.Handler // the AWS APIs
 	Proxy       http.Handler // CONNECT
 	Own         http.Handler // OwnPrefix
+
+	// Domain reports whether a host is a custom domain of a WebSocket API; nil: there are none.
+	Domain func(host string) bool
 }
 
 // Handler returns the handler of everything that is no upgrade.
@@ -32,7 +35,7 @@ func Handler(cfg Config) http.Handler {
 			cfg.Proxy.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, OwnPrefix):
 			cfg.Own.ServeHTTP(w, r)
-		case isExecuteAPI(r):
+		case isExecuteAPI(r) || cfg.Domain != nil && cfg.Domain(r.Host):
 			cfg.Connections.ServeHTTP(w, r)
 		default:
 			cfg.AWS.ServeHTTP(w, r)

@@ -10,11 +10,22 @@ import (
 // address returns the stage that an upgrade is for. The error says for the operator why there is none; the client is told Forbidden.
 //
 //	Host {apiId}.execute-api.{region}.amazonaws.com   /{stage}
+//	a custom domain                                   /{mappingKey}, or /
 //	any other host                                    /{apiId}/{stage}
 //
-// AWS: one slash at the end is taken, a further segment is not.
-func (g *Gateway) address(host, target string) (*served, *stage, error) {
+// AWS: one slash at the end is taken, a further segment is not. domain is the custom domain's name as the client used it, or empty.
+func (g *Gateway) address(host, target string) (s *served, st *stage, domain string, err error) {
 	path, _, _ := strings.Cut(target, "?")
+	if d, name := g.domains.find(host); d != nil {
+		s, st, err = g.mapped(d, path)
+		return s, st, name, err
+	}
+	s, st, err = g.pathOf(host, path)
+	return s, st, "", err
+}
+
+// pathOf returns the stage that a path of any other host is for.
+func (g *Gateway) pathOf(host, path string) (*served, *stage, error) {
 	api, region, ok := apigateway.HostAPI(host)
 	if !ok {
 		rest, slash := strings.CutPrefix(path, "/")

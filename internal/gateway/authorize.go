@@ -14,30 +14,34 @@ import (
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
 
-// authorize decides whether an upgrade may go on to $connect, in AWS's order: authorisation, API key, required parameters. It returns
-// the caller if the route asks who it is.
-func (g *Gateway) authorize(st *stage, r *route, h *loop.Handshake, request loop.ID) (*awsapi.Caller, *refusal) {
-	var caller *awsapi.Caller
-	switch r.authorization {
-	case "", "NONE":
-	case "AWS_IAM":
-		var no *refusal
-		if caller, no = g.authorizeIAM(st, r, h, request); no != nil {
-			return nil, no
-		}
-	default:
-		return nil, refused(500, internalError, fmt.Errorf("route %s asks for authorization of type %s, which is not supported yet", r.key, r.authorization),
-			"use NONE or AWS_IAM; connections are refused, so that nobody comes in unchecked")
+// admit decides whether an upgrade may go on to $connect, in AWS's order: authorisation, API key, required parameters. What it learns of
+// the client it keeps in u.guest.
+func (u *upgrade) admit() *refusal {
+	no := u.authorize()
+	if no == nil && u.r.keyRequired {
+		no = u.checkKey()
 	}
-	if r.keyRequired {
-		hint := "remove apiKeyRequired from $connect; connections are refused, so that nobody comes in unchecked"
-		return nil, refused(403, forbidden, errors.New("route $connect asks for an API key, and API keys are not supported yet"), hint)
+	if no != nil {
+		return no
 	}
-	if missing := missingParameters(r, h); len(missing) > 0 {
-		return nil, refused(400, "Missing required request parameters: ["+strings.Join(missing, ", ")+"]",
+	if missing := missingParameters(u.r, u.h); len(missing) > 0 {
+		return refused(400, "Missing required request parameters: ["+strings.Join(missing, ", ")+"]",
 			fmt.Errorf("the client left out required request parameters %v", missing), "")
 	}
-	return caller, nil
+	return nil
+}
+
+func (u *upgrade) authorize() *refusal {
+	switch u.r.authorization {
+	case "", apigateway.AuthorizationNone:
+		return nil
+	case apigateway.AuthorizationIAM:
+		return u.authorizeIAM()
+	case apigateway.AuthorizationCustom:
+		return u.askAuthorizer()
+	}
+	return refused(500, internalError, fmt.Errorf("route %s asks for authorization of type %s, which WebSocket APIs do not have", u.r.key, u.r.authorization),
+		"use NONE, AWS_IAM or CUSTOM; connections are refused, so that nobody comes in unchecked")
 }
 
 // missingParameters returns the names of required headers and query parameters that are not there.
@@ -56,28 +60,34 @@ func missingParameters(r *route, h *loop.Handshake) []string {
 	return missing
 }
 
-// authorizeIAM checks the signature of an upgrade, in its headers or its query, and whether the signer may invoke $connect.
-func (g *Gateway) authorizeIAM(st *stage, r *route, h *loop.Handshake, request loop.ID) (*awsapi.Caller, *refusal) {
+// authorizeIAM checks the signature of an upgrade, in its headers or its query, and whether the signer may invoke $connect. AWS: nobody
+// of another account may, since WebSocket APIs have no resource policy.
+func (u *upgrade) authorizeIAM() *refusal {
+	g, st, h, sourceARN := u.g, u.st, u.h, u.r.sourceARN
 	if g.cfg.Signatures == nil || g.cfg.Authorizer == nil {
-		return nil, refused(500, internalError, errors.New("route $connect asks for AWS_IAM, and this server checks no signatures"), "")
+		return refused(500, internalError, errors.New("route $connect asks for AWS_IAM, and this server checks no signatures"), "")
 	}
 	caller, err := g.cfg.Signatures.Verify(g.working, signedRequest(h), connections.API, h.Remote.Addr())
 	if err != nil {
-		return nil, denied(err)
+		return denied(err)
+	}
+	if caller.Region != "" && caller.Region != st.region {
+		return denied(awsapi.Errorf("InvalidSignatureException", 403, "Credential should be scoped to a valid region. "))
 	}
 	if caller.Account != st.account && !caller.Admin {
-		return nil, refused(403, forbidden, fmt.Errorf("caller %s is of another account", caller.ARN), "")
+		return refused(403, forbidden, fmt.Errorf("caller %s is of another account", caller.ARN), "")
 	}
 	subject := caller
-	subject.Account, subject.Region, subject.RequestID = st.account, st.region, request.String()
+	subject.Account, subject.Region, subject.RequestID = st.account, st.region, u.request.String()
 	subject.SourceIP, subject.UserAgent = sourceIP(h), h.Get("User-Agent")
-	if err := g.cfg.Authorizer.Authorize(awsapi.WithCaller(g.working, subject), "execute-api:Invoke", r.sourceARN, nil); err != nil {
+	if err := g.cfg.Authorizer.Authorize(awsapi.WithCaller(g.working, subject), "execute-api:Invoke", sourceARN, nil); err != nil {
 		no := denied(err)
-		no.Message = strings.ReplaceAll(no.Message, r.sourceARN, apigateway.MaskAccount(r.sourceARN))
-		no.Hint = fmt.Sprintf("allow execute-api:Invoke on %s to %s", r.sourceARN, caller.ARN)
-		return nil, no
+		no.Message = strings.ReplaceAll(no.Message, sourceARN, apigateway.MaskAccount(sourceARN))
+		no.Hint = fmt.Sprintf("allow execute-api:Invoke on %s to %s", sourceARN, caller.ARN)
+		return no
 	}
-	return &caller, nil
+	u.guest.caller = &caller
+	return nil
 }
 
 // denied makes a refusal of what the check of a signature or a permission said.

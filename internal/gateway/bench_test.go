@@ -20,7 +20,7 @@ func benchStage() (*stage, []byte) {
 		},
 	}, &Config{})
 	h := &loop.Handshake{Headers: []loop.Header{{Name: "User-Agent", Value: "bench/1"}}, Remote: netip.MustParseAddrPort("198.51.100.23:1234")}
-	return st, appendHead(nil, st, loop.MakeID(time.Now(), 1, loop.KindConnection, 1), time.Now(), h, nil)
+	return st, appendHead(nil, st, loop.MakeID(time.Now(), 1, loop.KindConnection, 1), time.Now(), h, &guest{})
 }
 
 func TestMessagePathDoesNotAllocate(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
@@ -15,12 +14,12 @@ import (
 // decided against it. The client waits meanwhile; a goroutine exists only if something has to be waited for.
 func (g *Gateway) Open(conn loop.Conn, h *loop.Handshake) {
 	select {
-	case <-g.served.ready:
+	case <-g.ready:
 		g.open(conn, h)
 	default: // while the server starts nobody is told that there is no such stage
 		go func() {
 			select {
-			case <-g.served.ready:
+			case <-g.ready:
 			case <-g.working.Done():
 			}
 			g.open(conn, h)
@@ -31,14 +30,14 @@ func (g *Gateway) Open(conn loop.Conn, h *loop.Handshake) {
 func (g *Gateway) open(conn loop.Conn, h *loop.Handshake) {
 	u := &upgrade{g: g, conn: conn, h: h, id: conn.ID(), at: conn.ConnectedAt()}
 	u.request = g.requestID(u.at)
-	served, st, err := g.address(h.Host, h.Target)
+	served, st, domain, err := g.address(h.Host, h.Target)
 	if err != nil {
 		u.refuse(refused(403, forbidden, err, ""))
 		return
 	}
-	u.st, u.r = st, st.connect
-	if !st.upgrades.take(u.at) {
-		u.refuse(refused(429, tooManyRequests, errThrottled, throttledHint))
+	u.st, u.r, u.guest.domain = st, st.connect, domain
+	if no := st.admitUpgrade(u.at); no != nil {
+		u.refuse(no)
 		return
 	}
 	u.s = &session{conn: conn, id: u.id, stage: served}
@@ -66,23 +65,22 @@ type upgrade struct {
 	at      time.Time
 	request loop.ID
 	s       *session
+	guest   guest
 	st      *stage // nil if there is none
 	r       *route // $connect; nil if there is none
 }
 
 // run takes the steps that may block.
 func (u *upgrade) run() {
-	var caller *awsapi.Caller
 	if u.r != nil {
-		var no *refusal
-		if caller, no = u.g.authorize(u.st, u.r, u.h, u.request); no != nil {
+		if no := u.admit(); no != nil {
 			u.refuse(no)
 			return
 		}
 	}
 	var buf [512]byte
-	u.s.head = bytes.Clone(appendHead(buf[:0], u.st, u.id, u.at, u.h, caller)) // no longer than it must be: it stays
-	if caller != nil && u.st.actsAsCaller {
+	u.s.head = bytes.Clone(u.appendHead(buf[:0])) // no longer than it must be: it stays
+	if caller := u.guest.caller; caller != nil && u.st.actsAsCaller {
 		u.g.signers.Store(u.s, caller)
 	}
 	resp := integration.Response{Status: 200}
@@ -99,6 +97,10 @@ func (u *upgrade) run() {
 		return
 	}
 	u.accept(resp)
+}
+
+func (u *upgrade) appendHead(dst []byte) []byte {
+	return appendHead(dst, u.st, u.id, u.at, u.h, &u.guest)
 }
 
 // invoke runs the integration of $connect.

@@ -31,7 +31,7 @@ func (g *Gateway) Post(ctx context.Context, api, stage, connectionID string, dat
 		Kind: Push, At: at, API: api, Stage: stage, Connection: connectionID, RequestID: awsapi.CallerOf(ctx).RequestID,
 		Status: 200, Out: len(data), Latency: max(g.now().Sub(at), 0),
 	}
-	r.Account, r.Region, _ = g.Stage(api, stage)
+	r.Account, r.Region, _ = g.Served(api, stage)
 	if err != nil {
 		r.Cause, r.Out = err, 0
 		r.Status, r.Error = 500, internalError
@@ -50,18 +50,37 @@ func (g *Gateway) post(ctx context.Context, api, stage, connectionID string, dat
 	case !utf8.Valid(data):
 		return awsapi.Errorf("BadRequestException", 400, "The payload is not valid UTF-8, and a text message cannot carry it")
 	}
+	if err := g.admitCall(api, stage); err != nil {
+		return err
+	}
 	_, err := g.ask(ctx, question{op: opPost, api: api, stage: stage, data: data}, connectionID)
 	return err
 }
 
+// admitCall takes a call of @connections against the limit of the account. AWS: those of stages and routes are for clients.
+func (g *Gateway) admitCall(api, stage string) error {
+	if s := g.served.find(api, stage); s != nil {
+		if st := s.current.Load(); st != nil && !st.limits.requests.Take(g.now()) {
+			return awsapi.Errorf("LimitExceededException", 429, "")
+		}
+	}
+	return nil
+}
+
 // Connection tells about an open connection of a stage. Errors are those of Post.
 func (g *Gateway) Connection(ctx context.Context, api, stage, connectionID string) (connectedAt, lastActiveAt time.Time, sourceIP, userAgent string, err error) {
+	if err := g.admitCall(api, stage); err != nil {
+		return time.Time{}, time.Time{}, "", "", err
+	}
 	k, err := g.ask(ctx, question{op: opGet, api: api, stage: stage}, connectionID)
 	return k.ConnectedAt, k.LastActiveAt, k.SourceIP, k.UserAgent, err
 }
 
 // Disconnect closes a connection of a stage with code 1000. Errors are those of Post.
 func (g *Gateway) Disconnect(ctx context.Context, api, stage, connectionID string) error {
+	if err := g.admitCall(api, stage); err != nil {
+		return err
+	}
 	_, err := g.ask(ctx, question{op: opDelete, api: api, stage: stage}, connectionID)
 	return err
 }
@@ -70,6 +89,20 @@ func (g *Gateway) Disconnect(ctx context.Context, api, stage, connectionID strin
 func (g *Gateway) Stage(api, stage string) (account, region string, ok bool) {
 	_, st, err := g.stageOf(api, "", stage)
 	if err != nil {
+		return "", "", false
+	}
+	return st.account, st.region, true
+}
+
+// Served returns whose an API's stage is; ok is false if there is none, or it is not deployed. A custom domain leads to it also if the
+// default endpoint does not.
+func (g *Gateway) Served(api, stage string) (account, region string, ok bool) {
+	s := g.served.find(api, stage)
+	if s == nil {
+		return "", "", false
+	}
+	st := s.current.Load()
+	if st == nil {
 		return "", "", false
 	}
 	return st.account, st.region, true

@@ -3,13 +3,18 @@
 //
 //	gateway.go      Config, New, Run; what is counted and waited for
 //	snapshots.go    the stages that are served: watches the store, swaps a pointer
+//	domains.go      custom domain names and what they are mapped to
 //	stage.go        a stage, compiled: its routes, and which of them takes a message
 //	address.go      which stage a request is for
 //	connect.go      the upgrade: authorisation, $connect, the status that decides
-//	throttle.go     how many may, and how often
-//	authorize.go    who may connect
+//	throttle.go     how many may, and how often: accounts, stages, routes
+//	authorize.go    who may connect: the order of checks, AWS_IAM, required parameters
+//	custom.go       who may connect: Lambda authorizers
+//	apikey.go       who may connect and send: API keys and usage plans
+//	guest.go        what is known of who connected
 //	session.go      a connection's state, and the order in which its messages start
-//	message.go      a message: route, integration, reply
+//	message.go      a message: route, limits, integration, reply
+//	validate.go     whether a message fits its model
 //	disconnect.go   the end of a connection
 //	event.go        events for functions, appended, not marshalled
 //	errorframe.go   what the gateway itself says to a client
@@ -24,6 +29,5 @@
 // microseconds of each other is the scheduler's choice; with a Concurrency of 1 the order is strict. A client that is further ahead has
 // its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
 //
-// Not here yet: custom domains, Lambda authorizers, API keys, models, access logs, metrics. A $connect route that asks for an
-// authorizer or an API key refuses, and says why; messages are not validated against models, which is said when the stage is served.
+// Not here yet: access logs, metrics.
 package gateway

@@ -11,6 +11,8 @@ const (
 	forbidden       = "Forbidden"
 	internalError   = "Internal server error"
 	tooManyRequests = "Too Many Requests"
+	limitExceeded   = "Limit Exceeded"
+	invalidBody     = "Invalid request body"
 	missingToken    = "Missing Authentication Token"
 )
 

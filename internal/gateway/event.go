@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -8,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 	"github.com/sallyport/sallyport/internal/json"
 )
@@ -17,26 +17,13 @@ import (
 // then a few appends.
 
 // appendHead appends the members of requestContext that do not change while the connection lives.
-func appendHead(dst []byte, st *stage, id loop.ID, connectedAt time.Time, h *loop.Handshake, caller *awsapi.Caller) []byte {
+func appendHead(dst []byte, st *stage, id loop.ID, connectedAt time.Time, h *loop.Handshake, who *guest) []byte {
 	dst = append(dst, `"stage":`...)
 	dst = json.AppendQuoted(dst, st.name)
 	dst = append(dst, `,"connectedAt":`...)
 	dst = strconv.AppendInt(dst, connectedAt.UnixMilli(), 10)
 	dst = append(dst, `,"identity":{`...)
-	if caller != nil {
-		for _, m := range [][2]string{
-			{"accountId", caller.Account},
-			{"caller", caller.UserID},
-			{"user", caller.UserID},
-			{"userArn", caller.ARN},
-			{"accessKey", caller.AccessKeyID},
-		} {
-			dst = json.AppendQuoted(dst, m[0])
-			dst = append(dst, ':')
-			dst = json.AppendQuoted(dst, m[1])
-			dst = append(dst, ',')
-		}
-	}
+	dst = who.appendIdentity(dst)
 	if agent := h.Get("User-Agent"); agent != "" {
 		dst = append(dst, `"userAgent":`...)
 		dst = json.AppendQuoted(dst, agent)
@@ -44,12 +31,17 @@ func appendHead(dst []byte, st *stage, id loop.ID, connectedAt time.Time, h *loo
 	}
 	dst = append(dst, `"sourceIp":`...)
 	dst = json.AppendQuoted(dst, sourceIP(h))
-	dst = append(dst, `},"domainName":`...)
-	dst = json.AppendQuoted(dst, st.domain)
-	dst = append(dst, `,"connectionId":"`...)
+	dst = append(dst, `},`+domainMember...)
+	dst = append(dst, cmp.Or(who.domain, st.domain)...)
+	dst = append(dst, `","connectionId":"`...)
 	dst = id.Append(dst)
 	dst = append(dst, `","apiId":`...)
-	return json.AppendQuoted(dst, st.api)
+	dst = json.AppendQuoted(dst, st.api)
+	if who.decision != nil {
+		dst = append(dst, `,"authorizer":`...)
+		dst = who.decision.AppendJSON(dst)
+	}
+	return dst
 }
 
 // A moment is what is particular about one event.
@@ -97,10 +89,11 @@ func (m moment) appendMessage(dst []byte, st *stage, r *route, head []byte, mess
 
 // appendDisconnect appends a DISCONNECT event. AWS: it has four headers, three of them empty.
 func (m moment) appendDisconnect(dst []byte, st *stage, r *route, head []byte, e loop.Closure) []byte {
+	domain := domainOf(head)
 	dst = append(dst, `{"headers":{"Host":`...)
-	dst = json.AppendQuoted(dst, st.domain)
+	dst = json.AppendQuoted(dst, domain)
 	dst = append(dst, `,"x-api-key":"","X-Forwarded-For":"","x-restapi":""},"multiValueHeaders":{"Host":[`...)
-	dst = json.AppendQuoted(dst, st.domain)
+	dst = json.AppendQuoted(dst, domain)
 	dst = append(dst, `],"x-api-key":[""],"X-Forwarded-For":[""],"x-restapi":[""]},`...)
 	dst = m.appendContext(dst, head, r.quoted, "DISCONNECT", func(dst []byte) []byte {
 		dst = append(dst, `"disconnectStatusCode":`...)
@@ -114,10 +107,32 @@ func (m moment) appendDisconnect(dst []byte, st *stage, r *route, head []byte, e
 	return append(dst, `"isBase64Encoded":false}`...)
 }
 
+// appendAuthorizer appends the event of a Lambda authorizer. AWS: it has Connection and Upgrade, other than a CONNECT event, and
+// stageVariables also if there are none.
+func (m moment) appendAuthorizer(dst []byte, st *stage, methodARN string, r *route, head []byte, h *loop.Handshake) []byte {
+	dst = append(dst, `{"type":"REQUEST","methodArn":`...)
+	dst = json.AppendQuoted(dst, methodARN)
+	dst = append(dst, ',')
+	f := eventHeaders(st, domainOf(head), h, m.at)
+	for _, name := range [...]string{"Connection", "Upgrade"} {
+		f.add(name, h.Get(name), strings.EqualFold)
+	}
+	f.add("content-length", "0", strings.EqualFold)
+	dst = f.append(dst, "headers", "multiValueHeaders")
+	_, query, _ := strings.Cut(h.Target, "?")
+	dst = queryFields(query).append(dst, "queryStringParameters", "multiValueQueryStringParameters")
+	if len(st.variables) == 0 {
+		dst = append(dst, `"stageVariables":{},`...)
+	}
+	dst = append(dst, st.variables...)
+	dst = m.appendContext(dst, head, r.quoted, "CONNECT", nil)
+	return append(dst, '}')
+}
+
 // appendConnect appends a CONNECT event.
 func (m moment) appendConnect(dst []byte, st *stage, r *route, head []byte, h *loop.Handshake) []byte {
 	dst = append(dst, '{')
-	dst = eventHeaders(st, h, m.at).append(dst, "headers", "multiValueHeaders")
+	dst = eventHeaders(st, domainOf(head), h, m.at).append(dst, "headers", "multiValueHeaders")
 	if _, query, ok := strings.Cut(h.Target, "?"); ok && query != "" {
 		dst = queryFields(query).append(dst, "queryStringParameters", "multiValueQueryStringParameters")
 	}
@@ -178,10 +193,11 @@ func appendName(dst []byte, i int, name string) []byte {
 }
 
 // eventHeaders are the headers that a function sees: the client's, with their case, without those of the connection itself, and those that
-// AWS's edge adds. Host is the API's own name, whatever address the client used: functions build callback URLs of it.
-func eventHeaders(st *stage, h *loop.Handshake, at time.Time) fields {
+// AWS's edge adds. Host is the API's own name or a custom domain, whatever other address the client used: functions build callback URLs
+// of it.
+func eventHeaders(st *stage, domain string, h *loop.Handshake, at time.Time) fields {
 	f := make(fields, 0, len(h.Headers)+5)
-	f.add("Host", st.domain, strings.EqualFold)
+	f.add("Host", domain, strings.EqualFold)
 	forwarded := ""
 	for _, field := range h.Headers {
 		switch strings.ToLower(field.Name) {

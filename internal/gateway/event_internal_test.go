@@ -28,7 +28,7 @@ func TestForwardedHeaders(t *testing.T) {
 		{"ipv6_port", "[::1]:4566", true, "[2001:db8::1]:5", "https", "4566", "2001:db8::1"},
 	} {
 		t.Run("DP-187 "+tt.name, func(t *testing.T) {
-			f := eventHeaders(st, &loop.Handshake{Host: tt.host, TLS: tt.tls, Remote: netip.MustParseAddrPort(tt.remote)}, time.Now())
+			f := eventHeaders(st, st.domain, &loop.Handshake{Host: tt.host, TLS: tt.tls, Remote: netip.MustParseAddrPort(tt.remote)}, time.Now())
 			for name, want := range map[string]string{"X-Forwarded-Proto": tt.proto, "X-Forwarded-Port": tt.port, "X-Forwarded-For": tt.ip, "Host": st.domain} {
 				if got := f.get(name); got != want {
 					t.Errorf("%s = %q, want %q", name, got, want)
@@ -37,7 +37,7 @@ func TestForwardedHeaders(t *testing.T) {
 		})
 	}
 	st.forwardedAsAWS = true
-	f := eventHeaders(st, &loop.Handshake{Host: "localhost:4566", Remote: netip.MustParseAddrPort("192.0.2.1:5")}, time.Now())
+	f := eventHeaders(st, st.domain, &loop.Handshake{Host: "localhost:4566", Remote: netip.MustParseAddrPort("192.0.2.1:5")}, time.Now())
 	if f.get("X-Forwarded-Proto") != "https" || f.get("X-Forwarded-Port") != "443" {
 		t.Errorf("as AWS: %v", f)
 	}
@@ -64,7 +64,7 @@ func FuzzEvents(f *testing.F) {
 			Headers: []loop.Header{{Name: name, Value: value}, {Name: "User-Agent", Value: body}, {Name: strings.ToUpper(name), Value: body}},
 		}
 		m := moment{at: time.Now()}
-		head := appendHead(nil, st, loop.ID{}, m.at, h, nil)
+		head := appendHead(nil, st, loop.ID{}, m.at, h, &guest{})
 		connect := m.appendConnect(nil, st, r, head, h)
 		message := m.appendMessage(nil, st, r, head, loop.ID{}, []byte(body))
 		disconnect := m.appendDisconnect(nil, st, r, head, loop.Closure{Code: 4000, Reason: reason})
@@ -82,18 +82,4 @@ func FuzzEvents(f *testing.F) {
 			t.Fatalf("body %q arrives as %q", body, decoded.Body)
 		}
 	})
-}
-
-func TestBucket(t *testing.T) {
-	at := time.Unix(1700000000, 0)
-	b := &bucket{rate: 2, burst: 3}
-	for i, tt := range []struct {
-		after time.Duration
-		want  bool
-	}{{0, true}, {0, true}, {0, true}, {0, false}, {400 * time.Millisecond, false}, {100 * time.Millisecond, true}, {0, false}, {time.Hour, true}, {0, true}, {0, true}, {0, false}, {-time.Hour, false}, {time.Hour, false}} {
-		at = at.Add(tt.after)
-		if got := b.take(at); got != tt.want {
-			t.Errorf("request %d: %v, want %v", i, got, tt.want)
-		}
-	}
 }

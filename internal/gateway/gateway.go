@@ -11,11 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/bus"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
+	"github.com/sallyport/sallyport/internal/gateway/usage"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -42,6 +44,12 @@ type Config struct {
 	Concurrency int              // messages of one connection that run at once; 0: DefaultConcurrency, 1: one after the other
 	Grace       time.Duration    // how long Run waits for running integrations at the end; 0: DefaultGrace
 
+	Limits     Limits        // of accounts
+	UsageFlush time.Duration // how often counts of API keys are written; 0: usage.DefaultFlush
+
+	// PlansCountConnects lets usage plans count new connections only, and not messages.
+	PlansCountConnects bool
+
 	// TwoWayByExpression lets a routeResponseSelectionExpression alone make a route two-way, for templates that cannot write route
 	// responses. On AWS a route response is needed.
 	TwoWayByExpression bool
@@ -59,16 +67,20 @@ type Signatures interface {
 
 // A Gateway serves the stages whose snapshots are in the store. It implements loop.Handler.
 type Gateway struct {
-	cfg     Config
-	log     *slog.Logger
-	now     func() time.Time
-	served  stages
-	serial  atomic.Uint32 // of message and request ids
-	calls   calls
-	idle    sync.Pool       // of *call
-	signers sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade
-	working context.Context // of calls of backends: outlives connections
-	stop    context.CancelFunc
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
+	served   stages
+	domains  domains
+	keys     *usage.Keys
+	accounts accounts
+	ready    chan struct{} // closed when all that existed at the start is served
+	serial   atomic.Uint32 // of message and request ids
+	calls    calls
+	idle     sync.Pool       // of *call
+	signers  sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade
+	working  context.Context // of calls of backends: outlives connections
+	stop     context.CancelFunc
 }
 
 var _ loop.Handler = (*Gateway)(nil)
@@ -89,13 +101,17 @@ func New(cfg Config) *Gateway {
 		g.cfg.Grace = DefaultGrace
 	}
 	g.served.init()
+	g.domains.table.Store(&map[string]*apigateway.Domain{})
+	g.accounts.limits = cfg.Limits
+	g.keys = usage.New(usage.Config{Stores: cfg.Stores, Node: cfg.Node, Log: g.log, Now: g.now, Flush: cfg.UsageFlush})
+	g.ready = make(chan struct{})
 	g.serial.Store(rand.Uint32())
 	g.working, g.stop = context.WithCancel(context.Background())
 	return g
 }
 
 // Ready is closed when all stages that existed at the start are served.
-func (g *Gateway) Ready() <-chan struct{} { return g.served.ready }
+func (g *Gateway) Ready() <-chan struct{} { return g.ready }
 
 // Run keeps the stages up to date and answers other nodes until ctx is done. Then it waits for running integrations, at most
 // Config.Grace; what runs on is cancelled. The sockets should have been shut down before, so that $disconnect routes run.
@@ -108,6 +124,15 @@ func (g *Gateway) Run(ctx context.Context) error {
 		}
 		defer cancel()
 	}
+	counting, stopCounting := context.WithCancel(context.WithoutCancel(ctx))
+	var counted sync.WaitGroup
+	counted.Go(func() {
+		if err := g.keys.Run(counting); err != nil {
+			g.log.Error("API keys are not known; routes that ask for one refuse", "cause", err)
+		}
+	})
+	defer counted.Wait() // the last counts are written when nothing runs any more
+	defer stopCounting()
 	err := g.watch(ctx)
 	if ctx.Err() != nil {
 		err = nil

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	stdjson "encoding/json"
@@ -65,7 +66,7 @@ type invocation struct {
 	raw                        string
 }
 
-// failed is what a function returns to fail.
+// failed is what a function returns to fail, with a message behind it or none.
 const failed = "\x00failed"
 
 func (f *functions) InvokeFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) ([]byte, bool, error) {
@@ -101,8 +102,8 @@ func (f *functions) InvokeFrom(ctx context.Context, principal, sourceARN, functi
 	go func() { done <- run(decoded) }()
 	select {
 	case result := <-done:
-		if result == failed {
-			return []byte(`{"errorMessage":"boom","errorType":"Error"}`), true, nil
+		if message, ok := strings.CutPrefix(result, failed); ok {
+			return []byte(`{"errorMessage":"` + cmp.Or(message, "boom") + `","errorType":"Error"}`), true, nil
 		}
 		return []byte(result), false, nil
 	case <-ctx.Done():
@@ -235,7 +236,7 @@ func (w *world) node(options ...option) *node {
 	n := &node{w: w, sockets: loop.New(sockets)}
 	cfg.Sockets = n.sockets
 	n.gateway = gateway.New(cfg)
-	service, err := connections.New(connections.Config{Stages: n.gateway, Sockets: n.gateway, Signatures: gate, Authorizer: w.keys})
+	service, err := connections.New(connections.Config{Stages: n.gateway, Domains: n.gateway, Sockets: n.gateway, Signatures: gate, Authorizer: w.keys})
 	if err != nil {
 		w.t.Fatal(err)
 	}

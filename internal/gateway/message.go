@@ -37,8 +37,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 			Cause: g.noRoute(st, text),
 			Hint:  "send a message for one of them, or add the route and deploy it",
 		})
-	case !c.r.throttle.take(at):
-		c.finish(integration.Response{}, &integration.Failure{Status: 429, Message: tooManyRequests, Cause: errThrottled, Hint: throttledHint})
+	case !c.admit(text):
 	case c.r.backend == nil:
 		c.finish(integration.Response{}, c.r.noTarget())
 	case c.r.inline:
@@ -53,6 +52,28 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 		return
 	}
 	g.free(c)
+}
+
+// admit takes a message against all limits and the route's models. If it may not go on, the client is told.
+func (c *call) admit(text []byte) bool {
+	var failure *integration.Failure
+	if c.s.meter != nil && !c.g.cfg.PlansCountConnects {
+		failure = overPlan(c.s.meter, c.st, c.r.key, c.m.at)
+	}
+	switch {
+	case failure != nil:
+	case !c.r.throttle.Take(c.m.at):
+		failure = &integration.Failure{Status: 429, Message: tooManyRequests, Cause: errThrottled, Hint: throttledHint}
+	case !c.st.limits.requests.Take(c.m.at):
+		failure = &integration.Failure{Status: 429, Message: tooManyRequests, Cause: errAccountThrottled, Hint: limitsHint}
+	default:
+		failure = c.r.models.check(text)
+	}
+	if failure == nil {
+		return true
+	}
+	c.finish(integration.Response{}, failure)
+	return false
 }
 
 var errNoRoute = errors.New("no route matches the message, and the deployment has no $default route")

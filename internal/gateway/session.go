@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/sallyport/sallyport/internal/gateway/loop"
+	"github.com/sallyport/sallyport/internal/gateway/usage"
 )
 
 // Bounds of what is kept of a client that sends faster than its messages are handled. Beyond them messages are answered with Too Many
@@ -21,7 +22,8 @@ type session struct {
 	conn  loop.Conn
 	id    loop.ID // of conn, also when that is gone
 	stage *served
-	head  []byte // what its events have in common, see event.go; set before the connection is accepted
+	meter *usage.Meter // of the API key that it connected with; nil if there is none
+	head  []byte       // what its events have in common, see event.go; set before the connection is accepted
 
 	mu   sync.Mutex // guards work
 	work *work      // nil while nothing runs

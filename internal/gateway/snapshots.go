@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +21,6 @@ import (
 // stages are all stages that are served, by "apiId/stage". Readers take the map as it is; watch alone replaces it.
 type stages struct {
 	table atomic.Pointer[map[string]*served]
-	ready chan struct{} // closed when the table is complete
 }
 
 // A served is a stage for as long as it exists. What its connections hold on to.
@@ -28,7 +30,6 @@ type served struct {
 
 func (s *stages) init() {
 	s.table.Store(&map[string]*served{})
-	s.ready = make(chan struct{})
 }
 
 // find returns the stage, or nil.
@@ -63,60 +64,99 @@ func (s *stages) remove(key string) *served {
 	return gone
 }
 
-// watch follows the snapshots in the store until ctx is done. A store that cannot be reached is tried again: what is served stays.
+// watch follows what the control plane writes until ctx is done: stages and custom domains.
 func (g *Gateway) watch(ctx context.Context) error {
-	snapshots, err := g.cfg.Stores.Open(ctx, apigateway.Store)
+	documents, err := g.cfg.Stores.Open(ctx, apigateway.Store)
 	if err != nil {
 		return fmt.Errorf("open store %s: %w", apigateway.Store, err)
 	}
-	for {
-		err := g.follow(ctx, snapshots)
-		if ctx.Err() != nil {
-			return ctx.Err()
+	snapshots := &follower{
+		prefix: apigateway.SnapshotPrefix, ready: make(chan struct{}), known: func() []string { return slices.Collect(maps.Keys(*g.served.table.Load())) },
+		set: g.setStage, remove: g.removeStage,
+	}
+	names := &follower{
+		prefix: apigateway.DomainPrefix, ready: make(chan struct{}), known: func() []string { return slices.Collect(maps.Keys(*g.domains.table.Load())) },
+		set: g.setDomain, remove: func(name string) { g.setDomain(name, nil) },
+	}
+	var watches sync.WaitGroup
+	for _, f := range []*follower{snapshots, names} {
+		watches.Go(func() { f.run(ctx, documents, g.log) })
+	}
+	watches.Go(func() {
+		g.keys.WaitReady(ctx)
+		for _, ready := range []chan struct{}{snapshots.ready, names.ready} {
+			select {
+			case <-ready:
+			case <-ctx.Done():
+				return
+			}
 		}
-		g.log.Error("watching deployed stages was interrupted", "cause", err)
+		close(g.ready)
+	})
+	watches.Wait()
+	return ctx.Err()
+}
+
+// A follower keeps what is served as the documents under a prefix are.
+type follower struct {
+	prefix string
+	ready  chan struct{}   // closed when all that existed has been told
+	known  func() []string // what is served, by key without prefix
+	set    func(key string, data []byte)
+	remove func(key string)
+}
+
+// run follows the documents until ctx is done. A store that cannot be reached is tried again: what is served stays.
+func (f *follower) run(ctx context.Context, documents store.Store, log *slog.Logger) {
+	for {
+		err := f.follow(ctx, documents)
+		if ctx.Err() != nil {
+			return
+		}
+		log.Error("watching what is deployed was interrupted", "documents", f.prefix, "cause", err)
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return
 		case <-time.After(time.Second):
 		}
 	}
 }
 
-// follow is watch until the store fails.
-func (g *Gateway) follow(ctx context.Context, snapshots store.Store) error {
+// follow is run until the store fails.
+func (f *follower) follow(ctx context.Context, documents store.Store) error {
 	seen := map[string]bool{} // until the watch caught up: what was removed meanwhile is not in it
-	return snapshots.Watch(ctx, apigateway.SnapshotPrefix, func(e store.Event) error {
-		key := strings.TrimPrefix(e.Key, apigateway.SnapshotPrefix)
+	return documents.Watch(ctx, f.prefix, func(e store.Event) error {
+		key := strings.TrimPrefix(e.Key, f.prefix)
 		switch {
 		case e.CaughtUp:
-			for key := range *g.served.table.Load() {
+			for _, key := range f.known() {
 				if !seen[key] {
-					g.removeStage(key)
+					f.remove(key)
 				}
 			}
 			seen = nil
-			g.served.setReady()
-		case e.Deleted:
-			if seen != nil {
-				delete(seen, key)
+			select {
+			case <-f.ready:
+			default:
+				close(f.ready)
 			}
-			g.removeStage(key)
+		case e.Deleted:
+			delete(seen, key)
+			f.remove(key)
 		default:
 			if seen != nil {
 				seen[key] = true
 			}
-			g.setStage(key, e.Data)
+			f.set(key, e.Data)
 		}
 		return nil
 	})
 }
 
-func (s *stages) setReady() {
-	select {
-	case <-s.ready:
-	default:
-		close(s.ready)
+// setDomain serves a custom domain as it is now; data is nil if it was removed.
+func (g *Gateway) setDomain(name string, data []byte) {
+	if err := g.domains.set(name, data); err != nil {
+		g.log.Error("custom domain cannot be read; it is not served", "domain", name, "cause", err)
 	}
 }
 
@@ -132,9 +172,11 @@ func (g *Gateway) setStage(key string, data []byte) {
 		return
 	}
 	st := compile(&snapshot, &g.cfg)
-	for _, w := range st.warnings {
-		g.log.Warn("stage has settings that are not supported yet", "stage", key, "cause", w)
+	var old *stage
+	if s := (*g.served.table.Load())[key]; s != nil {
+		old = s.current.Load()
 	}
+	st.join(g.accounts.of(apigateway.Place{Account: st.account, Region: st.region}), old)
 	if g.served.set(key, st) {
 		g.log.Info("stage is served", "stage", key, "deployment", snapshot.Deployment.ID)
 	}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/arn"
+	"github.com/sallyport/sallyport/internal/gateway/authorizer"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/gateway/throttle"
 	"github.com/sallyport/sallyport/internal/json"
 	"github.com/sallyport/sallyport/internal/selection"
 )
@@ -31,11 +33,12 @@ type stage struct {
 	routes          map[string]*route // by key, without $connect and $disconnect
 	connect         *route
 	disconnect      *route
-	fallback        *route  // $default
-	upgrades        *bucket // of $connect, also without a route
-	variables       []byte  // of the stage, as `"stageVariables":{…},`, or nothing
-	warnings        []string
-	actsAsCaller    bool // an integration wants to know who signed the upgrade
+	fallback        *route // $default
+	limits          *account
+	upgrades        *throttle.Bucket // of $connect, also without a route
+	stageVariables  map[string]string
+	variables       []byte // of the stage, as `"stageVariables":{…},`, or nothing
+	actsAsCaller    bool   // an integration wants to know who signed the upgrade
 }
 
 // A route is where messages of one key go.
@@ -48,8 +51,11 @@ type route struct {
 	twoWay        bool
 	inline        bool // the backend never waits
 	authorization string
-	throttle      *bucket
+	throttle      *throttle.Bucket
+	models        *validation            // nil: messages are not validated
+	authorizer    *authorizer.Authorizer // of $connect with CUSTOM; nil if the deployment has none
 	keyRequired   bool
+	keyOfGuest    bool     // the API key is what the authorizer says, not a header
 	required      []string // request parameters
 }
 
@@ -58,15 +64,18 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 	d := &snapshot.Deployment
 	st := &stage{
 		account: snapshot.Account, region: snapshot.Region, api: d.API.ID, name: snapshot.Stage.Name, deployment: d.ID,
-		domain:    d.API.ID + ".execute-api." + snapshot.Region + ".amazonaws.com",
-		disabled:  d.API.DisableExecuteAPIEndpoint,
-		selector:  selection.Parse(d.API.RouteSelectionExpression),
-		routes:    make(map[string]*route, len(d.Routes)),
-		variables: quoteVariables(snapshot.Stage.Variables),
-		upgrades:  bucketOf(&snapshot.Stage, connectKey),
+		domain:         d.API.ID + ".execute-api." + snapshot.Region + ".amazonaws.com",
+		disabled:       d.API.DisableExecuteAPIEndpoint,
+		selector:       selection.Parse(d.API.RouteSelectionExpression),
+		routes:         make(map[string]*route, len(d.Routes)),
+		stageVariables: snapshot.Stage.Variables,
+		variables:      quoteVariables(snapshot.Stage.Variables),
+		upgrades:       bucketOf(&snapshot.Stage, connectKey),
 
 		forwardedAsAWS: cfg.ForwardedAsAWS,
+		limits:         &account{},
 	}
+	models := apigateway.NewValidator(d.API.ID, d.Models)
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
 	common := integration.Stage{
 		Account: st.account, Region: st.region, API: st.api, Name: st.name, Variables: snapshot.Stage.Variables,
@@ -78,6 +87,9 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 	}
 	for i := range d.Routes {
 		r := st.compileRoute(&d.Routes[i], targets)
+		r.models = validationOf(&d.Routes[i], models)
+		r.authorizer = st.compileAuthorizer(&d.Routes[i], snapshot, cfg)
+		r.keyOfGuest = d.API.APIKeySelectionExpression == keyOfAuthorizer
 		r.throttle = bucketOf(&snapshot.Stage, r.key)
 		if cfg.TwoWayByExpression && d.Routes[i].RouteResponseSelectionExpression != "" {
 			r.twoWay = true
@@ -120,9 +132,6 @@ func (st *stage) compileRoute(m *apigateway.Route, targets map[string]*integrati
 		}
 	}
 	slices.Sort(r.required)
-	if m.ModelSelectionExpression != "" && len(m.RequestModels) > 0 {
-		st.warnings = append(st.warnings, fmt.Sprintf("route %s: messages are not validated against models yet", m.Key))
-	}
 	return r
 }
 

@@ -23,7 +23,7 @@ func (m moment) appendVariables(dst []byte, st *stage, r *route, head []byte, ev
 		dst = append(dst, `"accountId":"`...)
 		dst = append(dst, st.account...)
 		dst = append(dst, `","domainPrefix":`...)
-		prefix, _, _ := strings.Cut(st.domain, ".")
+		prefix, _, _ := strings.Cut(domainOf(head), ".")
 		dst = json.AppendQuoted(dst, prefix)
 		dst = append(dst, ',')
 		if extra != nil {
@@ -59,7 +59,7 @@ func (u *upgrade) values() integration.Values {
 	at := later(u.g.now(), u.at)
 	v := integration.Values{
 		Context: moment{request: u.request, at: at}.appendVariables(nil, u.st, u.r, u.s.head, "CONNECT", nil),
-		Headers: eventHeaders(u.st, u.h, at).values(),
+		Headers: eventHeaders(u.st, domainOf(u.s.head), u.h, at).values(),
 	}
 	if _, query, ok := strings.Cut(u.h.Target, "?"); ok {
 		v.Query = queryFields(query).values()

@@ -118,7 +118,7 @@ type Request struct {
 	Variable func(name string) string // of the stage
 	Context  func(name string) string // such as "identity.sourceIp"
 
-	Event      []byte              // for the function
+	Event      func() []byte       // for the function
 	MethodARN  string              // of $connect
 	Conditions map[string][]string // keys for the policy's conditions, such as "aws:SourceIp"
 }
@@ -134,6 +134,9 @@ func (a *Authorizer) Missing(r *Request) (string, bool) {
 	return "", false
 }
 
+// SourceARN is what the function sees as the caller, …/authorizers/{id}.
+func (a *Authorizer) SourceARN() string { return a.sourceARN }
+
 // Authorize asks the function and evaluates its policy. The error is a *Refusal.
 func (a *Authorizer) Authorize(ctx context.Context, r *Request) (*Decision, error) {
 	if a.invalid != nil {
@@ -143,7 +146,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r *Request) (*Decision, erro
 		return nil, unauthorized(fmt.Errorf("identity source %s is missing or empty", name))
 	}
 	began := time.Now()
-	result, err := a.invoke(ctx, r.Event)
+	result, err := a.invoke(ctx, r.Event())
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func from(values map[string]string) func(string) string {
 
 func request() *Request {
 	none := from(nil)
-	return &Request{Header: none, Query: none, Variable: none, Context: none, MethodARN: methodARN, Conditions: map[string][]string{"aws:SourceIp": {"192.0.2.7"}}}
+	return &Request{Header: none, Query: none, Variable: none, Context: none, MethodARN: methodARN, Event: func() []byte { return nil }, Conditions: map[string][]string{"aws:SourceIp": {"192.0.2.7"}}}
 }
 
 func allow(resource, rest string) string {

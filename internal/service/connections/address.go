@@ -16,14 +16,17 @@ type address struct {
 	region     string // of the host, if it is AWS's name
 	stage      string
 	connection string // empty for a plain request to a stage
+	custom     bool   // of a custom domain: path is what leads to the stage
+	path       string
 }
 
 // parse reads the host and path of a request. AWS: @ and the = of ids come raw or escaped.
 //
 //	Host {apiId}.execute-api.{region}.amazonaws.com   /{stage}[/@connections/{id}]
+//	a custom domain                                   [/{mappingKey}][/@connections/{id}]
 //	any other host                                    [/{apiId}]/{stage}/@connections/{id}, /{apiId}/{stage}
-func parse(r *http.Request) (address, bool) {
-	var a address
+func parse(r *http.Request, custom bool) (address, bool) {
+	a := address{custom: custom}
 	path, slash := strings.CutPrefix(r.URL.EscapedPath(), "/")
 	parts := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	for i := range parts {
@@ -33,8 +36,12 @@ func parse(r *http.Request) (address, bool) {
 		}
 		parts[i] = p
 	}
-	if n := len(parts); n > 2 && parts[n-2] == collection {
+	if n := len(parts); n > 1 && parts[n-2] == collection && (n > 2 || custom) {
 		a.connection, parts = parts[n-1], parts[:n-2]
+	}
+	if custom {
+		a.path = strings.Join(parts, "/")
+		return a, slash
 	}
 	var onHost bool
 	a.api, a.region, onHost = apigateway.HostAPI(r.Host)

@@ -20,6 +20,11 @@ func request(method, host, target string) (*http.Request, bool) {
 	return r, true
 }
 
+// at is an address at the default endpoint.
+func at(api, region, stage, connection string) address {
+	return address{api: api, region: region, stage: stage, connection: connection}
+}
+
 func TestParse(t *testing.T) {
 	const aws, local = "abc.execute-api.eu-west-1.amazonaws.com", "localhost:4566"
 	for _, tt := range []struct {
@@ -27,15 +32,15 @@ func TestParse(t *testing.T) {
 		want               address
 		ok                 bool
 	}{
-		{"DP-276 host", aws, "/prod/@connections/L0SM9cOFIAMCIdw=", address{"abc", "eu-west-1", "prod", "L0SM9cOFIAMCIdw="}, true},
-		{"DP-277 escaped", aws, "/prod/%40connections/L0SM9cOFIAMCIdw%3D", address{"abc", "eu-west-1", "prod", "L0SM9cOFIAMCIdw="}, true},
-		{"other_suffix", "abc.execute-api.localhost:4566", "/prod/@connections/x", address{"abc", "", "prod", "x"}, true},
-		{"local_stage", local, "/prod/@connections/x", address{"", "", "prod", "x"}, true},
-		{"local_api", local, "/abc/prod/@connections/x", address{"abc", "", "prod", "x"}, true},
-		{"query", local, "/abc/prod/@connections/x?a=/b", address{"abc", "", "prod", "x"}, true},
-		{"host_stage", aws, "/prod", address{"abc", "eu-west-1", "prod", ""}, true},
+		{"DP-276 host", aws, "/prod/@connections/L0SM9cOFIAMCIdw=", at("abc", "eu-west-1", "prod", "L0SM9cOFIAMCIdw="), true},
+		{"DP-277 escaped", aws, "/prod/%40connections/L0SM9cOFIAMCIdw%3D", at("abc", "eu-west-1", "prod", "L0SM9cOFIAMCIdw="), true},
+		{"other_suffix", "abc.execute-api.localhost:4566", "/prod/@connections/x", at("abc", "", "prod", "x"), true},
+		{"local_stage", local, "/prod/@connections/x", at("", "", "prod", "x"), true},
+		{"local_api", local, "/abc/prod/@connections/x", at("abc", "", "prod", "x"), true},
+		{"query", local, "/abc/prod/@connections/x?a=/b", at("abc", "", "prod", "x"), true},
+		{"host_stage", aws, "/prod", at("abc", "eu-west-1", "prod", ""), true},
 		{"local_stage_alone", local, "/prod", address{}, false},
-		{"local_api_and_stage", local, "/abc/prod/", address{"abc", "", "prod", ""}, true},
+		{"local_api_and_stage", local, "/abc/prod/", at("abc", "", "prod", ""), true},
 		{"no_stage", aws, "/@connections/x", address{}, false},
 		{"too_deep", aws, "/abc/prod/@connections/x", address{}, false},
 		{"too_deep_local", local, "/a/b/c/@connections/x", address{}, false},
@@ -43,12 +48,34 @@ func TestParse(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, _ := request("POST", tt.host, tt.target)
-			got, ok := parse(r)
+			got, ok := parse(r, false)
 			if ok != tt.ok {
 				t.Fatalf("parse = %+v, %v", got, ok)
 			}
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(address{})); ok && diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestParseCustomDomain(t *testing.T) {
+	for _, tt := range []struct {
+		name, target     string
+		path, connection string
+	}{
+		{"DP-292 key", "/chat/@connections/x=", "chat", "x="},
+		{"DP-277 escaped", "/chat/%40connections/x%3D", "chat", "x="},
+		{"root", "/@connections/x", "", "x"},
+		{"deep_key", "/a/b/@connections/x", "a/b", "x"},
+		{"plain", "/chat/", "chat", ""},
+		{"plain_root", "/", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, _ := request("POST", "ws.example.com", tt.target)
+			got, ok := parse(r, true)
+			if want := (address{custom: true, path: tt.path, connection: tt.connection}); !ok || got != want {
+				t.Errorf("got %+v, %v, want %+v", got, ok, want)
 			}
 		})
 	}
@@ -63,7 +90,7 @@ func FuzzParse(f *testing.F) {
 		if !ok {
 			return
 		}
-		a, ok := parse(r)
+		a, ok := parse(r, false)
 		if !ok {
 			return
 		}

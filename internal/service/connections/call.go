@@ -28,23 +28,18 @@ type call struct {
 // serve takes a request along its path: address, stage, signature, permission, operation. A caller without permission does not learn
 // whether the connection exists.
 func (c *call) serve() error {
-	a, ok := parse(c.r)
-	if !ok {
-		return errForbidden
-	}
 	select {
 	case <-c.s.cfg.Stages.Ready():
 	case <-c.r.Context().Done():
 		return c.r.Context().Err()
 	}
-	if a.api == "" {
-		if a.api, ok = c.s.cfg.Stages.Owner(c.r.Context(), a.stage, a.connection); !ok {
-			return errForbidden
-		}
-	}
-	account, region, ok := c.s.cfg.Stages.Stage(a.api, a.stage)
-	if !ok || a.region != "" && a.region != region {
+	a, ok := parse(c.r, c.s.cfg.Domains != nil && c.s.cfg.Domains.Domain(c.r.Host))
+	if !ok {
 		return errForbidden
+	}
+	account, region, err := c.find(&a)
+	if err != nil {
+		return err
 	}
 	if a.connection == "" {
 		if c.r.Method == http.MethodGet {
@@ -66,6 +61,35 @@ func (c *call) serve() error {
 		return err
 	}
 	return c.operate(ctx, a, body)
+}
+
+// find completes the address, and returns whose the stage is.
+func (c *call) find(a *address) (account, region string, err error) {
+	var ok bool
+	if a.custom {
+		var rest string
+		a.api, a.stage, rest = c.s.cfg.Domains.Mapping(c.r.Host, a.path)
+		switch account, region, ok = c.s.cfg.Domains.Served(a.api, a.stage); {
+		case !ok:
+			return "", "", errForbidden
+		case rest != "" && a.connection != "":
+			return "", "", errNoMethod(rest+"/"+collection+"/"+a.connection, c.r.Method)
+		case rest != "":
+			return "", "", errForbidden
+		}
+		a.region = region
+		return account, region, nil
+	}
+	if a.api == "" {
+		if a.api, ok = c.s.cfg.Stages.Owner(c.r.Context(), a.stage, a.connection); !ok {
+			return "", "", errForbidden
+		}
+	}
+	account, region, ok = c.s.cfg.Stages.Stage(a.api, a.stage)
+	if !ok || a.region != "" && a.region != region {
+		return "", "", errForbidden
+	}
+	return account, region, nil
 }
 
 // body reads the payload, and no more than can be posted.

@@ -28,6 +28,19 @@ type Stages interface {
 	Owner(ctx context.Context, stage, connectionID string) (api string, ok bool)
 }
 
+// Domains knows custom domain names; *gateway.Gateway does.
+type Domains interface {
+	// Domain reports whether a host is one.
+	Domain(host string) bool
+
+	// Mapping returns the stage that a path of such a host leads to, and what is left of the path. The API is empty if nothing is mapped
+	// there.
+	Mapping(host, path string) (api, stage, rest string)
+
+	// Served returns whose a stage is, wherever it is reached; ok is false if it is not served.
+	Served(api, stage string) (account, region string, ok bool)
+}
+
 // Sockets reaches connections, wherever they are; *gateway.Gateway does. Errors are *awsapi.Error: BadRequestException, GoneException,
 // LimitExceededException, PayloadTooLargeException.
 type Sockets interface {
@@ -43,9 +56,10 @@ type Signatures interface {
 	Verify(ctx context.Context, r *sigv4.Request, api *awsapi.API, peer netip.Addr) (awsapi.Caller, error)
 }
 
-// Config is what a Service is made of. All but Log is needed.
+// Config is what a Service is made of. All but Domains and Log is needed.
 type Config struct {
 	Stages     Stages
+	Domains    Domains // nil: there are none
 	Sockets    Sockets
 	Signatures Signatures
 	Authorizer awsapi.Authorizer

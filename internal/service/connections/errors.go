@@ -21,6 +21,11 @@ var (
 	errRegion       = awsapi.Errorf("InvalidSignatureException", 403, "Credential should be scoped to a valid region. ")
 )
 
+// errNoMethod is AWS's answer to those who add the stage to a custom domain, where the mapping stands for it already.
+func errNoMethod(route, method string) *awsapi.Error {
+	return awsapi.Errorf("NotFoundException", http.StatusNotFound, "No method found matching route %s for http method %s.", route, method)
+}
+
 // errDenied is AWS's refusal of a caller without permission. AWS: the account of the resource is masked.
 func errDenied(err *awsapi.Error, resource string) *awsapi.Error {
 	return &awsapi.Error{Code: err.Code, Status: 403, Message: strings.ReplaceAll(err.Message, resource, apigateway.MaskAccount(resource))}

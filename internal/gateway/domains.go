@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/json"
+)
+
+// domains are the custom domain names, by name. Readers take the map as it is; one watch replaces it.
+type domains struct {
+	table atomic.Pointer[map[string]*apigateway.Domain]
+}
+
+// find returns the domain that covers a host, and the name that the client used: with its own name, or with *.
+func (d *domains) find(host string) (domain *apigateway.Domain, name string) {
+	table := *d.table.Load()
+	if len(table) == 0 {
+		return nil, ""
+	}
+	name = apigateway.Hostname(host)
+	if domain = table[name]; domain != nil {
+		return domain, name
+	}
+	label, _, _ := strings.Cut(name, ".")
+	plain := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' }
+	if label == "" || strings.TrimFunc(label, plain) != "" {
+		return nil, ""
+	}
+	return table[apigateway.Wildcard(name)], name
+}
+
+// set takes the document of a domain as it is now; data is nil if it was removed.
+func (d *domains) set(name string, data []byte) error {
+	table := maps.Clone(*d.table.Load())
+	delete(table, name)
+	if data != nil {
+		domain := new(apigateway.Domain)
+		if err := json.Unmarshal(data, domain); err != nil {
+			return fmt.Errorf("decode domain %s: %w", name, err)
+		}
+		table[name] = domain
+	}
+	d.table.Store(&table)
+	return nil
+}
+
+// Domain reports whether a host is a custom domain name, or covered by one.
+func (g *Gateway) Domain(host string) bool {
+	d, _ := g.domains.find(host)
+	return d != nil
+}
+
+// Mapping returns the stage that a path of a custom domain leads to, and what is left of the path. The API is empty if nothing is mapped
+// there.
+func (g *Gateway) Mapping(host, path string) (api, stage, rest string) {
+	d, _ := g.domains.find(host)
+	if d == nil {
+		return "", "", path
+	}
+	m, rest := d.Route(path)
+	if m == nil {
+		return "", "", rest
+	}
+	return m.APIID, m.Stage, rest
+}
+
+// mapped returns the stage that an upgrade to a custom domain is for. AWS: the key of the mapping stands where the stage does elsewhere,
+// and nothing may follow it.
+func (g *Gateway) mapped(d *apigateway.Domain, path string) (*served, *stage, error) {
+	if p, err := url.PathUnescape(path); err == nil {
+		path = p
+	}
+	m, rest := d.Route(path)
+	if m == nil || rest != "" {
+		return nil, nil, fmt.Errorf("domain %s has no API mapping for %s", d.Name, path)
+	}
+	s := g.served.find(m.APIID, m.Stage)
+	if s == nil {
+		return nil, nil, fmt.Errorf("domain %s maps %s to stage %s of API %s, which is not deployed", d.Name, path, m.Stage, m.APIID)
+	}
+	st := s.current.Load()
+	if st == nil {
+		return nil, nil, fmt.Errorf("stage %s of API %s was removed", m.Stage, m.APIID)
+	}
+	return s, st, nil
+}
