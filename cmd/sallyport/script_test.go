@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"cp-r":       copyTree,
 			"waitfor":    waitFor,
 			"eventually": eventually,
 		},
@@ -70,6 +71,14 @@ func TestScripts(t *testing.T) {
 			return false, nil
 		},
 	})
+}
+
+// copyTree copies a folder: `cp-r FROM TO`.
+func copyTree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cp-r FROM TO")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
 }
 
 // patience is how long a script waits for another process.

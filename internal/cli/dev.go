@@ -392,7 +392,7 @@ func (s *session) hint() string {
 		a := s.ready.APIs[0]
 		lines = append(lines, "Connect from another terminal:   "+invokedAs()+" connect "+a.Name+"/"+a.Stage)
 	}
-	lines = append(lines, `Use AWS's tools:                 eval "$(`+invokedAs()+` env)"`, "Save a file to redeploy it; Ctrl-C stops.")
+	lines = append(lines, `Use AWS's tools:                 eval "$(`+invokedAs()+` env)"`, "Any AWS key is accepted from this machine, and from no other.", "Save a file to redeploy it; Ctrl-C stops.")
 	return strings.Join(lines, "\n")
 }
 

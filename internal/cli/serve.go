@@ -45,6 +45,7 @@ key pair and prints it. Options stand on the command line or in a YAML file (--c
 	f.StringVar(&opts.IAM, "iam", "warn", "evaluate policies of calls to other services than WebSocket APIs and functions: warn or enforce")
 	f.BoolVar(&opts.LaxPermissions, "lax-permissions", false, "only warn where a function's resource policy does not let API Gateway invoke it")
 	f.StringToStringVar(&opts.Endpoints, "endpoint", nil, "send calls to a service that is not here elsewhere: SERVICE=aws or SERVICE=URL (repeatable)")
+	f.StringVar(&opts.LogLevel, "log-level", "info", "what the log tells: error, warn, info, or debug, which has what clients do wrong")
 	f.StringVar(&opts.readyFile, "ready-file", "", "write endpoint and credentials to this file when the server is ready")
 	return cmd
 }
@@ -60,10 +61,12 @@ type serveOptions struct {
 	IAM            string            `yaml:"iam"`
 	LaxPermissions bool              `yaml:"lax-permissions"`
 	Endpoints      map[string]string `yaml:"endpoints"`
+	LogLevel       string            `yaml:"log-level"`
 	BackendCA      string            `yaml:"backend-ca"` // certificate authorities of HTTP backends, beside the system's
 	VPCLinks       map[string]string `yaml:"vpc-links"`  // addresses that VPC links stand for, by link id
 
 	configFile, readyFile string
+	level                 slog.Level // LogLevel
 }
 
 // readConfig fills in what the configuration file says and the command line does not.
@@ -84,6 +87,7 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 			"data": func() { o.Data = given.Data }, "listen": func() { o.Listen = given.Listen }, "nats": func() { o.NATS = given.NATS },
 			"region": func() { o.Region = given.Region }, "account": func() { o.Account = given.Account }, "auth": func() { o.Auth = given.Auth },
 			"iam": func() { o.IAM = given.IAM }, "lax-permissions": func() { o.LaxPermissions = given.LaxPermissions }, "endpoint": func() { o.Endpoints = given.Endpoints },
+			"log-level": func() { o.LogLevel = given.LogLevel },
 		} {
 			if cmd.Flags().Changed(name) {
 				restore()
@@ -95,6 +99,9 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 	}
 	if o.IAM != "warn" && o.IAM != "enforce" {
 		return usagef("--iam is warn or enforce, not %q", o.IAM)
+	}
+	if err := o.level.UnmarshalText([]byte(o.LogLevel)); err != nil {
+		return usagef("--log-level is error, warn, info or debug, not %q", o.LogLevel)
 	}
 	if o.Data == "" {
 		dir, err := dataDir()
@@ -119,7 +126,7 @@ func dataDir() (string, error) {
 }
 
 func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
-	log := slog.New(tint.NewTextHandler(errs, &tint.Options{NoColor: !newTerminal(errs, false).colour}))
+	log := slog.New(tint.NewTextHandler(errs, &tint.Options{NoColor: !newTerminal(errs, false).colour, Level: opts.level}))
 	srv, err := server.New(ctx, server.Config{
 		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
 		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,
