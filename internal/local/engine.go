@@ -17,17 +17,17 @@ type engine struct {
 
 // Post implements wsapp.Engine.
 func (e *engine) Post(ctx context.Context, id string, data []byte) error {
-	return inWords(e.gateway.Post(ctx, e.api, e.stage, id, data))
+	return inWords(e.gateway.Post(called(ctx), e.api, e.stage, id, data))
 }
 
 // Close implements wsapp.Engine.
 func (e *engine) Close(ctx context.Context, id string) error {
-	return inWords(e.gateway.Disconnect(ctx, e.api, e.stage, id))
+	return inWords(e.gateway.Disconnect(called(ctx), e.api, e.stage, id))
 }
 
 // Info implements wsapp.Engine.
 func (e *engine) Info(ctx context.Context, id string) (info wsapp.Info, err error) {
-	info.ConnectedAt, info.LastActiveAt, info.SourceIP, info.UserAgent, err = e.gateway.Connection(ctx, e.api, e.stage, id)
+	info.ConnectedAt, info.LastActiveAt, info.SourceIP, info.UserAgent, err = e.gateway.Connection(called(ctx), e.api, e.stage, id)
 	return info, inWords(err)
 }
 
@@ -62,6 +62,11 @@ func (e *engine) Cast(ctx context.Context, data []byte, except []string) (wsapp.
 		err = fmt.Errorf("%d clients do not read: %w", failed, wsapp.ErrThrottled)
 	}
 	return wsapp.Delivery{Sent: sent, Failed: failed}, inWords(err)
+}
+
+// called returns ctx with a caller: that of the function may be there or not.
+func called(ctx context.Context) context.Context {
+	return awsapi.WithCaller(ctx, awsapi.Caller{Service: "sallyport", Admin: true})
 }
 
 // inWords says an error of the gateway in wsapp's words.

@@ -74,6 +74,11 @@ func (h *Host) engineOf(sourceARN string) wsapp.Engine {
 	return h.At(api, stage)
 }
 
+// Context returns a context that reaches the connections from outside the app's functions; At has been called.
+func (h *Host) Context(ctx context.Context) context.Context {
+	return h.App.On(ctx, *h.engine.Load())
+}
+
 // At says which stage the app's is, and returns its engine.
 func (h *Host) At(api, stage string) wsapp.Engine {
 	var e wsapp.Engine = &engine{gateway: h.Gateway, api: api, stage: stage}

@@ -29,6 +29,7 @@ type Client struct {
 	id            string
 	status        int // the gateway's answer to the upgrade
 	sent, handled int // messages
+	seen          int // messages that have reached the app, or never will
 	ended         bool
 	inbox         []string
 	code          int // of the close frame
@@ -78,11 +79,20 @@ func (x *Test) Dial(options ...DialOption) (c *Client, status int) {
 	ours, theirs := net.Pipe()
 	c = &Client{x: x, conn: ours, done: make(chan struct{})}
 	x.mu.Lock()
-	n := len(x.clients) + 1
+	x.dialled++
+	n := x.dialled
 	ip := netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}) // so the gateway's records can be told apart
 	c.address = ip.String()
 	x.clients = append(x.clients, c)
 	x.mu.Unlock()
+	reading := false
+	defer func() {
+		if !reading { // refused, or the test has failed
+			ours.Close()
+			x.change(func() { c.over, c.ended = true, true })
+			close(c.done)
+		}
+	}()
 	x.sockets.ServeConn(serverConn{theirs, net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 50000))})
 
 	var head bytes.Buffer
@@ -101,13 +111,11 @@ func (x *Test) Dial(options ...DialOption) (c *Client, status int) {
 		x.t.Fatalf("wsapptest: connect: %v", err)
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		ours.Close()
-		x.change(func() { c.over, c.ended = true, true })
-		close(c.done)
 		x.wait("the refusal to be recorded", func() bool { return c.status != 0 })
 		return nil, resp.StatusCode
 	}
 	c.Subprotocol = resp.Header.Get("Sec-WebSocket-Protocol")
+	reading = true
 	go c.read(in)
 	x.wait("the connection to be recorded", func() bool { return c.id != "" })
 	return c, 0

@@ -32,9 +32,8 @@ func (c *clock) advance(d time.Duration) {
 	c.moved = make(chan struct{})
 }
 
-// wait waits until d has passed on the clock, ctx is done or the test ends.
-func (c *clock) wait(ctx context.Context, d time.Duration) {
-	until := c.now().Add(d)
+// wait waits until a time on the clock, ctx is done or the test ends.
+func (c *clock) wait(ctx context.Context, until time.Time) {
 	for {
 		c.mu.Lock()
 		left, moved := until.Sub(time.Now().Add(c.ahead)), c.moved

@@ -64,7 +64,8 @@ func (o *observer) Observe(r gateway.Record) {
 	}
 	x.change(func() {
 		e := Event{Kind: r.Kind, Route: r.Route, ConnectionID: r.Connection, Status: r.Status, Error: r.Error}
-		if f := x.running[r.RequestID]; f != nil {
+		f := x.running[r.RequestID]
+		if f != nil {
 			e.Response, e.Err = f.Response, f.Err
 			delete(x.running, r.RequestID)
 		}
@@ -75,6 +76,9 @@ func (o *observer) Observe(r gateway.Record) {
 				c.id, c.status = r.Connection, r.Status
 			case r.Kind == gateway.Message && c.id == r.Connection:
 				c.handled++
+				if f == nil {
+					c.seen++
+				}
 			case r.Kind == gateway.Disconnect && c.id == r.Connection:
 				c.ended = true
 			}

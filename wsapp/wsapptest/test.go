@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ type Test struct {
 	clock   clock
 	sockets *loop.Server
 	gateway *gateway.Gateway
-	engine  wsapp.Engine
+	host    *local.Host
 	faults  faults
 	table   table
 	late    sync.WaitGroup // functions that run on after their time
@@ -45,7 +46,7 @@ type Test struct {
 	events  []Event
 	running map[string]*Event // what functions said, by request id, until the gateway has told the end
 	clients []*Client
-	stopped bool
+	dialled int
 }
 
 // New serves app until the test ends. The app may be served by many tests, one after the other or at the same time.
@@ -63,7 +64,8 @@ func New(t testing.TB, app *wsapp.App) *Test {
 		Backends: integration.Backends{Local: func(string) (integration.Local, bool) { return function, true }},
 	})
 	h.Gateway = x.gateway
-	x.engine = h.At(apiID, app.StageName())
+	h.At(apiID, app.StageName())
+	x.host = h
 
 	st, err := stores.Open(t.Context(), apigateway.Store)
 	if err != nil {
@@ -96,12 +98,9 @@ func (x *Test) run() {
 	stopGateway := start(x.gateway.Run)
 	<-x.gateway.Ready()
 	stopSockets := start(func(ctx context.Context) error { return x.sockets.Run(ctx, x.gateway) })
-	for x.sockets.Stats().Max == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-x.sockets.Started()
 	x.t.Cleanup(func() {
 		x.mu.Lock()
-		x.stopped = true
 		clients := x.clients
 		x.mu.Unlock()
 		x.clock.stop()
@@ -116,10 +115,14 @@ func (x *Test) run() {
 }
 
 // Context returns a context for [wsapp.ConnByID], [wsapp.Broadcast] and [wsapp.Connections] outside the app's functions.
-func (x *Test) Context() context.Context { return x.app.On(x.t.Context(), x.engine) }
+func (x *Test) Context() context.Context { return x.host.Context(x.t.Context()) }
 
 // Advance lets time pass: connections meet AWS's limits of ten idle minutes and two hours, and functions that [Test.Slow] holds go on.
 func (x *Test) Advance(d time.Duration) {
+	x.t.Helper()
+	for _, c := range x.all() { // so that those who are to wait have begun to
+		x.wait("messages to be begun", func() bool { return c.ended || c.seen >= c.sent })
+	}
 	// Limits are kept to the millisecond, and never early.
 	x.clock.advance(d + time.Millisecond)
 	x.sockets.Sweep()
@@ -133,13 +136,16 @@ func (x *Test) serve(ctx context.Context, e wsapp.Engine, r *wsapp.Request) (wsa
 	if r.RouteKey == wsapp.DisconnectKey && x.faults.lost(r.ConnectionID) {
 		return wsapp.Response{StatusCode: 200}, nil
 	}
-	if d := x.faults.delay(r.RouteKey); d > 0 {
-		x.clock.wait(ctx, min(d, integration.DefaultTimeout))
+	d := x.faults.delay(r.RouteKey)
+	begun := x.clock.now()
+	x.seen(r.ConnectionID)
+	if d > 0 {
+		x.clock.wait(ctx, begun.Add(min(d, integration.DefaultTimeout)))
 		if d >= integration.DefaultTimeout {
-			x.goOn(e, *r, d-integration.DefaultTimeout)
-			return wsapp.Response{}, &integration.Failure{
-				Status: 504, Message: "Endpoint request timed out", Cause: fmt.Errorf("the test lets route %s take %v", r.RouteKey, d),
-			}
+			x.goOn(e, *r, begun.Add(d))
+			err := &integration.Failure{Status: 504, Message: "Endpoint request timed out", Cause: fmt.Errorf("the test lets route %s take %v", r.RouteKey, d)}
+			x.change(func() { x.running[r.RequestID] = &Event{Err: err} })
+			return wsapp.Response{}, err
 		}
 	}
 	resp, err := x.app.Serve(ctx, e, r)
@@ -148,11 +154,11 @@ func (x *Test) serve(ctx context.Context, e wsapp.Engine, r *wsapp.Request) (wsa
 }
 
 // goOn runs a function whose client has given up on it, as Lambda does.
-func (x *Test) goOn(e wsapp.Engine, r wsapp.Request, rest time.Duration) {
+func (x *Test) goOn(e wsapp.Engine, r wsapp.Request, at time.Time) {
 	r.Body = append([]byte(nil), r.Body...)
 	r.Raw, r.Source = nil, kept(r.Source.RawEvent())
 	x.late.Go(func() {
-		x.clock.wait(context.Background(), rest)
+		x.clock.wait(context.Background(), at)
 		if !x.clock.isStopped() {
 			_, _ = x.app.Serve(context.Background(), e, &r)
 		}
@@ -197,15 +203,31 @@ func (x *Test) wait(what string, f func() bool) {
 // holds are not waited for longer than a test is patient.
 func (x *Test) Settle() {
 	x.t.Helper()
-	x.mu.Lock()
-	clients := append([]*Client(nil), x.clients...)
-	x.mu.Unlock()
+	clients := x.all()
 	for _, c := range clients {
 		x.wait("messages to be handled", func() bool { return c.ended || c.handled >= c.sent })
 	}
 	for _, c := range clients {
 		c.flush()
 	}
+}
+
+// all returns the clients so far.
+func (x *Test) all() []*Client {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Clone(x.clients)
+}
+
+// seen counts that a client's message has reached the app. What is no message does not harm: it makes nobody wait.
+func (x *Test) seen(connectionID string) {
+	x.change(func() {
+		for _, c := range x.clients {
+			if c.id == connectionID {
+				c.seen++
+			}
+		}
+	})
 }
 
 // serverConn is the gateway's end of a pipe, with an address.

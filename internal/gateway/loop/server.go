@@ -83,6 +83,7 @@ type Server struct {
 	stopping bool
 	wg       sync.WaitGroup // everything that runs
 
+	started  chan struct{} // closed when Run serves
 	empty    chan struct{} // told when the last connection of a stopping server has ended
 	shutdown chan struct{} // closed when Shutdown has done its work
 	once     sync.Once
@@ -106,6 +107,7 @@ func New(cfg Config) *Server {
 		log:      cfg.Log,
 		tab:      newTable(),
 		http:     newAcceptor(),
+		started:  make(chan struct{}),
 		empty:    make(chan struct{}, 1),
 		shutdown: make(chan struct{}),
 	}
@@ -206,8 +208,12 @@ func (s *Server) start(h Handler, listeners []net.Listener) error {
 		return err
 	}
 	s.log.Info("sockets ready", "connections", s.max.Load(), "descriptors", files)
+	close(s.started)
 	return nil
 }
+
+// Started is closed when Run serves: before that ServeConn turns everybody away.
+func (s *Server) Started() <-chan struct{} { return s.started }
 
 // finish ends what Run began, when no connection is left.
 func (s *Server) finish(stop chan struct{}) {
