@@ -99,7 +99,8 @@ func (i *Integration) check() error {
 	if i.TimeoutMillis < minTimeoutMillis || i.TimeoutMillis > maxTimeoutMillis {
 		return BadRequest("Timeout should be between %d ms and %d ms", minTimeoutMillis, maxTimeoutMillis)
 	}
-	if i.PayloadFormatVersion != defaultPayloadFormat {
+	// AWS: functions behind a WebSocket API get one form of event. What asks for another is taken, and changes nothing.
+	if i.PayloadFormatVersion != defaultPayloadFormat && !(i.Type == AWSProxy && i.PayloadFormatVersion == "2.0") {
 		return BadRequest("Invalid payload format version specified: %s. A WEBSOCKET API takes 1.0", i.PayloadFormatVersion)
 	}
 	if i.ConnectionType == "VPC_LINK" && i.ConnectionID == "" {

@@ -119,6 +119,10 @@ func TestIntegrations(t *testing.T) {
 			`{` + always + `"integrationId":"ID","integrationMethod":"POST","integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
 		},
 		{
+			"payload format of HTTP APIs", `{"integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `","payloadFormatVersion":"2.0"}`,
+			`{` + always + `"integrationId":"ID","integrationMethod":"POST","integrationType":"AWS_PROXY","integrationUri":"` + testLambda + `","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"2.0","timeoutInMillis":29000}`,
+		},
+		{
 			"CP-055 CP-104 MOCK", `{"integrationType":"MOCK"}`,
 			`{` + always + `"integrationId":"ID","integrationResponseSelectionExpression":"${integration.response.statuscode}","integrationType":"MOCK","passthroughBehavior":"WHEN_NO_MATCH","payloadFormatVersion":"1.0","timeoutInMillis":29000}`,
 		},
