@@ -34,8 +34,16 @@ func (p *Path) Definite() bool { return p.definite }
 // Get returns the value at the path in doc, or all values at it as []any if it is not definite. found is false if a part that must be there
 // is missing; a path that is not definite is found with no values, too. The value may be part of doc.
 func (p *Path) Get(doc any) (value any, found bool, err error) {
-	w := walker{root: doc, left: maxVisits}
-	return w.get(p, doc)
+	return p.GetWithin(doc, new(maxVisits))
+}
+
+// GetWithin is Get that visits at most as many values as visits says, and takes those that it visited from it.
+func (p *Path) GetWithin(doc any, visits *int) (value any, found bool, err error) {
+	w := walker{root: doc, left: min(*visits, maxVisits)}
+	before := w.left
+	value, found, err = w.get(p, doc)
+	*visits -= before - w.left
+	return value, found, err
 }
 
 // finish derives what evaluation asks of the steps again and again.
