@@ -16,7 +16,8 @@ const module = "github.com/sallyport/sallyport"
 // layers draws the architecture: a package imports only packages drawn below it.
 // A package named in full stands there, whatever pattern also matches it.
 var layers = [][]string{
-	{"cmd/sallyport", "bench/*"},
+	{"cmd/sallyport", "bench/*", "conformance/run"},
+	{"conformance"}, // a client: of ours it uses the signer alone
 	{"internal/cli"},
 	{"internal/cli/*"},  // parts of the command line: building, watching, drawing
 	{"."},               // package sallyport, the embeddable server
@@ -26,7 +27,7 @@ var layers = [][]string{
 	{"internal/edge", "internal/console", "internal/gateway", "internal/service/*"},
 	{"internal/service/*/*/*"}, // suites and implementations of a service's own contracts
 	{"internal/gateway/*", "internal/service/*/*", "internal/edge/*"},
-	{"internal/gateway/frame", "internal/service/dynamodb/expr", "internal/service/cloudformation/template", "internal/service/lambda/runtime", "internal/service/states/asl"},
+	{"internal/gateway/frame", "internal/gateway/mapping", "internal/service/dynamodb/expr", "internal/service/cloudformation/template", "internal/service/lambda/runtime", "internal/service/states/asl"},
 	{"internal/service/dynamodb/item"},
 	{"internal/apigateway", "internal/resource"},
 	{"internal/awsapi/shapes/*"}, // generated from AWS's models

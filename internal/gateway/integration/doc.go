@@ -16,7 +16,7 @@
 //	client.go         connections to backends, and how calls fail
 //	mock.go           MOCK: templates decide, nothing is called
 //	response.go       which template and which integration response answers (all but proxies)
-//	template.go       the seam to mapping templates
+//	template.go       mapping templates: gateway/mapping renders them
 //
 // What a stage's configuration says wrong does not keep the stage from being served: such an integration fails when it is called, with a
 // sentence saying so. Building events, error frames and replies is the gateway's business.

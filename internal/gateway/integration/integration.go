@@ -72,8 +72,6 @@ type Backends struct {
 	AWS    AWS
 	// Local finds functions of this process by their ARN. They are called without a permission. Nil: there are none.
 	Local func(functionARN string) (Local, bool)
-	// Templates reads a mapping template. Nil takes only templates that are plain text.
-	Templates func(source string) (Template, error)
 }
 
 // Compile makes an integration of the model. It always returns one: what is wrong or not supported fails when it is called, as on

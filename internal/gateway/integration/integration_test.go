@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"testing"
@@ -112,8 +111,15 @@ func TestMock(t *testing.T) {
 		{"whole_value", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":2000}`}, Responses: []apigateway.IntegrationResponse{{Key: "/200/", ResponseTemplates: m{"$default": "no"}}, {Key: "$default", ResponseTemplates: m{"$default": "yes"}}}}, Request{TwoWay: true}, "yes", 2000},
 		{"DP-170 by_status", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":404}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", TemplateSelectionExpression: "${integration.response.statuscode}", ResponseTemplates: m{"200": "ok", "404": "none"}}}}, Request{TwoWay: true}, "none", 404},
 		{"bad_pattern", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "/(?!x)/"}}}, Request{TwoWay: true}, "!500 Internal server error", 0},
-		{"template_later", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "$context.connectionId"}}}}, Request{TwoWay: true}, "!500 Internal server error", 0},
-		{"template_with_signs", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "#1 costs 5 $ # $"}}}}, Request{TwoWay: true}, "#1 costs 5 $ # $", 200},
+		{"response_template", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "$context.connectionId $context.status"}}}}, Request{TwoWay: true, Values: Values{Context: []byte(`{"connectionId":"c"}`)}}, "c 200", 200},
+		{"DP-223 bad_request_template", apigateway.Integration{RequestTemplates: m{"$default": `#set($n = "\"x\"")`}}, Request{}, "!500 Internal server error", 0},
+		{"DP-224 bad_response_template", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "a $"}}}}, Request{TwoWay: true}, "!500 Internal server error", 0},
+		{"rendered_status", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":$input.json('$.status')}`}}, Request{Body: []byte(`{"status":207}`)}, "", 207},
+		{"body_of_a_mock", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "<$input.body>"}}}}, Request{TwoWay: true, Body: []byte("hi")}, "<{}>", 200},
+		{"override_handed_on", apigateway.Integration{RequestTemplates: m{"$default": `#set($context.requestOverride.path.x = $input.path('$.x')){"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "$context.requestOverride.path.x"}}}}, Request{TwoWay: true, Body: []byte(`{"x":"carried"}`)}, "carried", 200},
+		{"status_override", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "#set($context.responseOverride.status = 403)"}}}}, Request{Connect: true}, "", 403},
+		{"status_override_ignored", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "#set($context.responseOverride.status = 99)"}}}}, Request{Connect: true}, "", 200},
+		{"template_with_signs", apigateway.Integration{RequestTemplates: m{"$default": `{"statusCode":200}`}, Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": "#1 costs 5 $ # $."}}}}, Request{TwoWay: true}, "#1 costs 5 $ # $.", 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.model.Type = apigateway.Mock
@@ -141,34 +147,30 @@ var both = []apigateway.IntegrationResponse{
 	{Key: "$default", ResponseTemplates: map[string]string{"$default": "default"}},
 }
 
-func TestTemplatesSeam(t *testing.T) {
-	var rendered []byte
-	b := Backends{Templates: func(source string) (Template, error) {
-		if source == "broken" {
-			return nil, errors.New("no template")
-		}
-		return templateFunc(func(dst, body []byte, _ *Request) ([]byte, error) {
-			rendered = body
-			return append(dst, strings.ReplaceAll(source, "$input.body", string(body))...), nil
-		}), nil
-	}}
-	m := &apigateway.Integration{
-		Type: apigateway.Mock, RequestTemplates: map[string]string{"$default": "$input.body"},
-		Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: map[string]string{"$default": "<$input.body>"}}},
-	}
-	resp, err := b.Compile(m, Stage{}).Call(context.Background(), &Request{Body: []byte(`{"statusCode":200}`), TwoWay: true})
-	if err != nil || string(resp.Body) != "<>" || len(rendered) != 0 {
-		t.Errorf("got %q, %v; the body of a mock is empty", resp.Body, err)
-	}
-	m.RequestTemplates["$default"] = "broken"
-	if _, err := b.Compile(m, Stage{}).Call(context.Background(), &Request{}); err == nil {
-		t.Error("a template that cannot be read was used")
+// TestInline holds that templates whose time depends on the message do not run where nothing may block.
+func TestInline(t *testing.T) {
+	type m = map[string]string
+	const once, again = "$context.stage", "#foreach($x in $input.path('$'))$x#end"
+	for _, tt := range []struct {
+		name, request, response string
+		inline, values          bool
+	}{
+		{"plain", `{"statusCode":200}`, "x", true, false},
+		{"references", once, once, true, true},
+		{"request_loops", again, "x", false, true},
+		{"response_loops", "x", again, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			i := Backends{}.Compile(&apigateway.Integration{
+				Type: apigateway.Mock, RequestTemplates: m{"$default": tt.request},
+				Responses: []apigateway.IntegrationResponse{{Key: "$default", ResponseTemplates: m{"$default": tt.response}}},
+			}, Stage{})
+			if i.Inline != tt.inline || i.Values != tt.values {
+				t.Errorf("inline is %v and values %v, want %v and %v", i.Inline, i.Values, tt.inline, tt.values)
+			}
+		})
 	}
 }
-
-type templateFunc func(dst, body []byte, r *Request) ([]byte, error)
-
-func (f templateFunc) Render(dst, body []byte, r *Request) ([]byte, error) { return f(dst, body, r) }
 
 func TestExpand(t *testing.T) {
 	v := map[string]string{"a": "x", "b": "y"}

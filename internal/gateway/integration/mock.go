@@ -11,9 +11,9 @@ import (
 
 // mock completes a MOCK integration: the request template says which status the backend that is none answers.
 func (b Backends) mock(i *Integration, m *apigateway.Integration) {
-	i.Inline = true
 	i.Target = "mock"
 	request, answers := b.requestTemplates(m), b.responses(m.Responses)
+	i.Inline = !loop(request.templates) && !answers.loop()
 	i.Values = request.values() || answers.values()
 	for key, t := range request.templates {
 		if text, ok := t.(literal); ok {

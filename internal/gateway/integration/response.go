@@ -36,7 +36,7 @@ type requestTemplates struct {
 }
 
 func (b Backends) requestTemplates(m *apigateway.Integration) requestTemplates {
-	t := requestTemplates{templates: b.templates(m.RequestTemplates), otherwise: passthrough(m.PassthroughBehavior)}
+	t := requestTemplates{templates: readTemplates(m.RequestTemplates), otherwise: passthrough(m.PassthroughBehavior)}
 	if m.TemplateSelectionExpression != "" {
 		t.by = selection.Parse(m.TemplateSelectionExpression)
 	}
@@ -115,7 +115,7 @@ type response struct {
 func (b Backends) responses(models []apigateway.IntegrationResponse) responses {
 	rs := responses{none: len(models) == 0}
 	for _, m := range models {
-		r := response{key: m.Key, templates: b.templates(m.ResponseTemplates), handling: m.ContentHandling}
+		r := response{key: m.Key, templates: readTemplates(m.ResponseTemplates), handling: m.ContentHandling}
 		if m.TemplateSelectionExpression != "" {
 			r.by = selection.Parse(m.TemplateSelectionExpression)
 		}
@@ -135,6 +135,11 @@ func (rs *responses) values() bool {
 		return true
 	}
 	return slices.ContainsFunc(rs.all, func(r response) bool { return needValues(r.templates) })
+}
+
+// loop reports whether how long one of the templates takes depends on the data.
+func (rs *responses) loop() bool {
+	return rs.otherwise != nil && loop(rs.otherwise.templates) || slices.ContainsFunc(rs.all, func(r response) bool { return loop(r.templates) })
 }
 
 // choose returns the integration response for a value, and whether a pattern chose it. There may be none: then it is nil.
@@ -178,6 +183,7 @@ func (c *response) answer(got reply, r *Request) (Response, error) {
 	}
 	resp := Response{Status: got.status}
 	if t := chooseTemplate(c.templates, c.by, r.Body, got.lookup); t != nil {
+		r.Status = got.status
 		var err error
 		if body, err = t.Render(nil, body, r); err != nil {
 			return Response{}, broken(fmt.Errorf("render response template of %s: %w", c.key, err), "")

@@ -1,6 +1,10 @@
 package integration
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sallyport/sallyport/internal/gateway/mapping"
+)
 
 // A Template is a mapping template that was read.
 type Template interface {
@@ -18,50 +22,65 @@ func (l literal) Render(dst, _ []byte, _ *Request) ([]byte, error) {
 	return append(dst, l...), nil
 }
 
-// notLiteral is a template that cannot be rendered yet.
-type notLiteral string
+// mapped is a template that makes something of a request.
+type mapped struct{ *mapping.Template }
 
-func (n notLiteral) Render([]byte, []byte, *Request) ([]byte, error) {
-	return nil, fmt.Errorf("mapping templates are not supported yet, only plain text: %s", brief([]byte(n)))
-}
-
-// plainText reads templates that stand for themselves.
-func plainText(source string) (Template, error) {
-	for i := 0; i+1 < len(source); i++ {
-		switch next := source[i+1]; source[i] {
-		case '$':
-			if next == '{' || next == '!' || isLetter(next) {
-				return notLiteral(source), nil
-			}
-		case '#':
-			if next == '{' || next == '#' || next == '*' || next == '[' || isLetter(next) {
-				return notLiteral(source), nil
-			}
-		}
+// Render implements Template. The templates of one call share what they assign to the overrides.
+func (t mapped) Render(dst, body []byte, r *Request) ([]byte, error) {
+	call, ok := r.Overrides.State.(*mapping.Call)
+	if !ok {
+		call = &mapping.Call{Context: r.Context, Header: parametersOf(r.Headers), Query: parametersOf(r.Query), Variables: r.Variables}
+		r.Overrides.State = call
 	}
-	return literal(source), nil
+	call.Status = r.Status
+	out, err := t.Template.Render(dst, body, call)
+	if err != nil {
+		return nil, err
+	}
+	assigned := call.Overrides()
+	r.Overrides.Header, r.Overrides.Query, r.Overrides.Path = assigned.Header, assigned.Query, assigned.Path
+	r.Overrides.Status, _ = call.StatusOverride()
+	return out, nil
 }
 
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+func parametersOf(fields []Field) []mapping.Parameter {
+	if len(fields) == 0 {
+		return nil
+	}
+	out := make([]mapping.Parameter, len(fields))
+	for i, f := range fields {
+		out[i] = mapping.Parameter(f)
+	}
+	return out
+}
 
 // invalid is a template that could not be read.
 type invalid struct{ err error }
 
 func (i invalid) Render([]byte, []byte, *Request) ([]byte, error) { return nil, i.err }
 
-// templates reads all templates of a map. AWS: a template that is wrong fails when it is used.
-func (b Backends) templates(sources map[string]string) map[string]Template {
-	read := b.Templates
-	if read == nil {
-		read = plainText
-	}
+// readTemplates reads all templates of a map. AWS: a template that is wrong fails when it is used.
+func readTemplates(sources map[string]string) map[string]Template {
 	out := make(map[string]Template, len(sources))
 	for key, source := range sources {
-		t, err := read(source)
+		t, err := mapping.Parse(source)
 		if err != nil {
-			t = invalid{fmt.Errorf("read template %q: %w", key, err)}
+			out[key] = invalid{fmt.Errorf("read template %q: %w", key, err)}
+		} else if text, ok := t.Literal(); ok {
+			out[key] = append(literal{}, text...)
+		} else {
+			out[key] = mapped{t}
 		}
-		out[key] = t
 	}
 	return out
+}
+
+// loop reports whether how long one of the templates takes depends on the message.
+func loop(templates map[string]Template) bool {
+	for _, t := range templates {
+		if m, ok := t.(mapped); ok && m.Loops() {
+			return true
+		}
+	}
+	return false
 }

@@ -13,6 +13,7 @@ type Values struct {
 	Headers   []Field           // of the upgrade; nil but on $connect
 	Query     []Field           // of the upgrade, decoded; nil but on $connect
 	Variables map[string]string // of the stage; not to be changed
+	Status    int               // what the backend answered, for response templates; 0 before
 
 	// Overrides are what templates of this call assigned.
 	Overrides Overrides

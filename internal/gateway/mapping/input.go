@@ -1,0 +1,134 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/internal/json"
+	"github.com/sallyport/sallyport/internal/jsonpath"
+	"github.com/sallyport/sallyport/internal/vtl"
+)
+
+// AWS: templates find this where there is no body.
+const emptyBody = "{}"
+
+// input is $input.
+type input struct {
+	body  []byte
+	call  *Call
+	paths *jsonpath.Cache
+
+	parsed bool
+	doc    any   // the body, once parsed
+	err    error // why it could not be
+}
+
+var _ vtl.Printer = (*input)(nil)
+
+// Property implements vtl.Object.
+func (in *input) Property(name string) any {
+	if name != "body" {
+		return nil
+	}
+	if len(in.body) == 0 {
+		return emptyBody
+	}
+	return string(in.body)
+}
+
+// AppendPath implements vtl.Printer. AWS: the body is a text, which has no members.
+func (in *input) AppendPath(dst []byte, names []string) ([]byte, bool) {
+	switch {
+	case names[0] != "body" || len(names) > 1:
+		return dst, true
+	case len(in.body) == 0:
+		return append(dst, emptyBody...), true
+	}
+	return append(dst, in.body...), true
+}
+
+// Call implements vtl.Object.
+func (in *input) Call(m *vtl.Meter, method string, args []any) (any, error) {
+	switch {
+	case method == "params" && len(args) == 0:
+		return in.params(m)
+	case len(args) != 1:
+		return nil, nil
+	}
+	arg, err := vtl.String(m, args[0])
+	if err != nil {
+		return nil, err
+	}
+	switch method {
+	case "json":
+		v, found, err := in.get(m, arg)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return `""`, nil
+		}
+		return string(json.AppendValue(nil, v)), nil
+	case "path":
+		v, _, err := in.get(m, arg)
+		if err != nil {
+			return nil, err
+		}
+		return vtl.FromJSON(v), nil
+	case "params":
+		return in.param(arg), nil
+	}
+	return nil, nil
+}
+
+// get returns the value at a path in the body.
+func (in *input) get(m *vtl.Meter, source string) (any, bool, error) {
+	if err := m.Spend(20 + len(in.body)/16); err != nil { // what is found is copied or printed
+		return nil, false, err
+	}
+	if !in.parsed {
+		in.parsed = true
+		in.doc, in.err = json.ParseLenient(in.body)
+		if len(in.body) == 0 {
+			in.doc = &json.Object{}
+		}
+	}
+	if in.err != nil {
+		return nil, false, fmt.Errorf("could not process payload: %w", in.err)
+	}
+	path, err := in.paths.Compile(source)
+	if err != nil {
+		return nil, false, fmt.Errorf("path %q: %w", source, err)
+	}
+	left := m.Left()
+	v, found, err := path.GetWithin(in.doc, &left)
+	if err == nil {
+		err = m.Spend(m.Left() - left)
+	}
+	return v, found, err
+}
+
+// params is $input.params(): all parameters.
+func (in *input) params(m *vtl.Meter) (any, error) {
+	all := &vtl.Map{}
+	all.Put("path", toMap(in.call.Path))
+	all.Put("querystring", toMap(in.call.Query))
+	all.Put("header", toMap(in.call.Header))
+	return all, m.Spend(3 + len(in.call.Path) + len(in.call.Query) + len(in.call.Header))
+}
+
+// param is $input.params('name'): the first of path, query string and header. AWS: of several values the last.
+func (in *input) param(name string) any {
+	same := func(a, b string) bool { return a == b }
+	for _, from := range []struct {
+		parameters []Parameter
+		same       func(a, b string) bool
+	}{{in.call.Path, same}, {in.call.Query, same}, {in.call.Header, strings.EqualFold}} {
+		for _, p := range from.parameters {
+			if n := len(p.Values); n > 0 && from.same(p.Name, name) {
+				return p.Values[n-1]
+			}
+		}
+	}
+	return nil
+}
