@@ -273,6 +273,9 @@ func TestConnectIAM(t *testing.T) {
 	signer := func(key, secret string) *sigv4.Signer {
 		return &sigv4.Signer{AccessKeyID: key, Secret: secret, Region: region, Service: "execute-api"}
 	}
+	scoped := func(region, service string) *sigv4.Signer {
+		return &sigv4.Signer{AccessKeyID: "AKIAALL", Secret: "secret", Region: region, Service: service}
+	}
 	for _, tt := range []struct {
 		name    string
 		signer  *sigv4.Signer
@@ -280,12 +283,16 @@ func TestConnectIAM(t *testing.T) {
 		status  int
 		body    string
 	}{
-		{"DP-256 unsigned", nil, false, 403, `{"message":"Missing Authentication Token"}`},
-		{"DP-257 presigned", signer("AKIAALL", "secret"), true, 101, ""},
-		{"header", signer("AKIAALL", "secret"), false, 101, ""},
-		{"DP-258 wrong_secret", signer("AKIAALL", "wrong"), true, 403, "*"},
+		{"DP-256 AU-042 unsigned", nil, false, 403, `{"message":"Missing Authentication Token"}`},
+		{"DP-257 AU-039 presigned", signer("AKIAALL", "secret"), true, 101, ""},
+		{"AU-041 header", signer("AKIAALL", "secret"), false, 101, ""},
+		{"DP-258 AU-040 wrong_secret", signer("AKIAALL", "wrong"), true, 403, "*"},
+		{"other_region", scoped("eu-west-1", "execute-api"), false, 403, `{"message":"Credential should be scoped to a valid region. "}`},
+		{"other_service", scoped(region, "apigateway"), false, 403, "*"},
+		{"AU-044 allowed", signer("AKIAPROD", "secret"), false, 101, ""},
+		{"AU-044 allowed_another_stage", signer("AKIADEV", "secret"), false, 403, "*"},
 		{"unknown_key", signer("AKIAZZZ", "secret"), false, 403, `{"message":"The security token included in the request is invalid."}`},
-		{"DP-259 not_allowed", signer("AKIANONE", "secret"), false, 403, `{"Message":"User: arn:aws:iam::000000000000:user/AKIANONE is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********0000:q7d3k9x2ab/prod/$connect"}`},
+		{"DP-259 AU-043 not_allowed", signer("AKIANONE", "secret"), false, 403, `{"Message":"User: arn:aws:iam::000000000000:user/AKIANONE is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********0000:q7d3k9x2ab/prod/$connect"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -322,7 +329,7 @@ func TestConnectIAM(t *testing.T) {
 			w.eventually(func() bool { return len(w.functions.of("join")) == 1 }, "message did not arrive")
 			for _, name := range []string{"connect", "join"} {
 				id := dig(w.functions.of(name)[0].event, "requestContext", "identity")
-				if str(id, "userArn") != "arn:aws:iam::000000000000:user/AKIAALL" || str(id, "accessKey") != "AKIAALL" || str(id, "accountId") != account || str(id, "caller") == "" || str(id, "user") == "" {
+				if str(id, "userArn") != "arn:aws:iam::000000000000:user/"+tt.signer.AccessKeyID || str(id, "accessKey") != tt.signer.AccessKeyID || str(id, "accountId") != account || str(id, "caller") == "" || str(id, "user") == "" {
 					t.Errorf("identity of %s: %v", name, id)
 				}
 			}

@@ -204,6 +204,8 @@ func newWorld(t *testing.T) *world {
 			"AKIAALL": {
 				"execute-api:ManageConnections arn:aws:execute-api:*", "execute-api:Invoke arn:aws:execute-api:*",
 			}, "AKIANONE": nil,
+			"AKIAPROD": {"execute-api:Invoke arn:aws:execute-api:us-east-1:000000000000:q7d3k9x2ab/prod/$connect"},
+			"AKIADEV":  {"execute-api:Invoke arn:aws:execute-api:us-east-1:000000000000:q7d3k9x2ab/dev/$connect"},
 			"AKIAPOST": {"execute-api:ManageConnections arn:aws:execute-api:us-east-1:000000000000:q7d3k9x2ab/prod/POST/@connections/*"},
 		},
 	}
