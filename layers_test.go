@@ -21,6 +21,8 @@ var layers = [][]string{
 	{"internal/cli"},
 	{"internal/cli/*"},  // parts of the command line: building, watching, drawing
 	{"."},               // package sallyport, the embeddable server
+	{"internal/app"},    // an app as it lies on a disk
+	{"internal/app/*"},  // building it
 	{"wsapp/wsapptest"}, // for users; the real gateway without a network
 	{"internal/server"},
 	{"internal/local"}, // apps of package wsapp on a gateway of this process

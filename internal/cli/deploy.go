@@ -20,7 +20,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sallyport/sallyport/internal/cli/build"
+	application "github.com/sallyport/sallyport/internal/app"
+	"github.com/sallyport/sallyport/internal/app/build"
 	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 )
 
@@ -58,7 +59,7 @@ type deployOptions struct {
 const maxTemplate = 51200
 
 func deploy(ctx context.Context, c *client, opts deployOptions, term *terminal) error {
-	t, err := findTarget(opts.target)
+	t, err := application.FindTarget(opts.target)
 	if err != nil {
 		return err
 	}
@@ -68,9 +69,9 @@ func deploy(ctx context.Context, c *client, opts deployOptions, term *terminal) 
 	}
 	name := opts.stack
 	if name == "" {
-		name = t.stackName()
+		name = t.StackName()
 	}
-	app, err := readApp(t)
+	app, err := application.Read(t)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func deploy(ctx context.Context, c *client, opts deployOptions, term *terminal) 
 	began := time.Now()
 	up := newUploader(c)
 	term.println(term.style(bold, "Building "+name))
-	doc, err := app.rewrite(ctx, builder, func(f build.Function, a build.Artifact, took time.Duration) {
+	doc, err := app.Rewrite(ctx, builder, func(f build.Function, a build.Artifact, took time.Duration) {
 		term.step(term.done(), f.LogicalID, strings.TrimSuffix(f.Runtime+", "+a.Note, ", "))
 	}, up.place)
 	if err != nil {
@@ -173,7 +174,7 @@ func newUploader(c *client) *uploader {
 
 // place packs a folder, or takes a file as it is, and uploads it.
 func (u *uploader) place(ctx context.Context, _ template.Artifact, path string) (template.Location, error) {
-	state, err := stateOf(path)
+	state, err := application.StateOf(path)
 	if err != nil {
 		return template.Location{}, fmt.Errorf("read code: %w", err)
 	}

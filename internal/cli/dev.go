@@ -22,7 +22,8 @@ import (
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
 
-	"github.com/sallyport/sallyport/internal/cli/build"
+	application "github.com/sallyport/sallyport/internal/app"
+	"github.com/sallyport/sallyport/internal/app/build"
 	"github.com/sallyport/sallyport/internal/cli/watch"
 	"github.com/sallyport/sallyport/internal/server"
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
@@ -74,7 +75,7 @@ type devOptions struct {
 // A session is one run of dev.
 type session struct {
 	opts     devOptions
-	target   target
+	target   application.Target
 	stack    string
 	values   map[string]string // of parameters
 	term     *terminal
@@ -95,14 +96,14 @@ func dev(ctx context.Context, opts devOptions, out, errs io.Writer) error {
 	}
 	s := &session{opts: opts, term: newTerminal(out, opts.output == "json"), stack: opts.stack}
 	var err error
-	if s.target, err = findTarget(opts.target); err != nil {
+	if s.target, err = application.FindTarget(opts.target); err != nil {
 		return err
 	}
 	if s.values, err = parseOverrides(opts.overrides); err != nil {
 		return err
 	}
 	if s.stack == "" {
-		s.stack = s.target.stackName()
+		s.stack = s.target.StackName()
 	}
 	if opts.data == "" {
 		if s.opts.data, err = devData(s.target); err != nil {
@@ -111,7 +112,7 @@ func dev(ctx context.Context, opts devOptions, out, errs io.Writer) error {
 	}
 	s.observer = newObserver(s.term)
 	s.log = slog.New(tint.NewTextHandler(errs, &tint.Options{Level: slog.LevelWarn, TimeFormat: time.TimeOnly, NoColor: !newTerminal(errs, false).colour}))
-	app, err := s.readApp() // what is wrong with the template is told before anything is started
+	app, err := application.Read(s.target) // what is wrong with the template is told before anything is started
 	if err != nil {
 		return err
 	}
@@ -161,13 +162,13 @@ func dev(ctx context.Context, opts devOptions, out, errs io.Writer) error {
 }
 
 // devData is the folder of an app's data if nobody says where: one per template.
-func devData(t target) (string, error) {
+func devData(t application.Target) (string, error) {
 	dir, err := dataDir()
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256([]byte(t.template))
-	return filepath.Join(dir, "dev", filepath.Base(t.dir)+"-"+hex.EncodeToString(sum[:4])), nil
+	sum := sha256.Sum256([]byte(t.Template))
+	return filepath.Join(dir, "dev", filepath.Base(t.Dir)+"-"+hex.EncodeToString(sum[:4])), nil
 }
 
 // newBuilder returns a builder that shows its tools' output only in errors.
@@ -180,7 +181,7 @@ func newBuilder(*terminal) (*build.Builder, error) {
 }
 
 // work deploys, announces, and follows logs and files until ctx is done.
-func (s *session) work(ctx context.Context, app *app) error {
+func (s *session) work(ctx context.Context, app *application.App) error {
 	began := time.Now()
 	stack, err := s.deploy(ctx, app)
 	if err != nil {
@@ -226,7 +227,7 @@ func (s *session) watchOnce(ctx context.Context) error {
 func (s *session) redeploy(ctx context.Context, paths []string) {
 	began := time.Now()
 	name := s.changedName(paths)
-	app, err := s.readApp()
+	app, err := application.Read(s.target)
 	var stack cloudformation.Stack
 	if err == nil {
 		stack, err = s.deploy(ctx, app)
@@ -251,7 +252,7 @@ func (s *session) changedName(paths []string) string {
 	if len(there) == 0 {
 		there = paths
 	}
-	name, err := filepath.Rel(s.target.dir, there[0])
+	name, err := filepath.Rel(s.target.Dir, there[0])
 	if err != nil {
 		name = there[0]
 	}
@@ -262,12 +263,12 @@ func (s *session) changedName(paths []string) string {
 }
 
 // deploy builds the functions and brings the stack to what the template says.
-func (s *session) deploy(ctx context.Context, app *app) (cloudformation.Stack, error) {
+func (s *session) deploy(ctx context.Context, app *application.App) (cloudformation.Stack, error) {
 	first := len(s.sources) == 0
 	if first {
 		s.term.tell("building", map[string]any{"stack": s.stack}, s.term.style(bold, "Building "+s.stack))
 	}
-	doc, err := app.rewrite(ctx, s.builder, func(f build.Function, a build.Artifact, took time.Duration) {
+	doc, err := app.Rewrite(ctx, s.builder, func(f build.Function, a build.Artifact, took time.Duration) {
 		if first || a.Note != "" {
 			s.tellBuilt(f, a, took)
 		}
@@ -276,7 +277,7 @@ func (s *session) deploy(ctx context.Context, app *app) (cloudformation.Stack, e
 		return cloudformation.Stack{}, err
 	}
 	s.mu.Lock()
-	s.sources = app.sources()
+	s.sources = app.Sources()
 	s.mu.Unlock()
 	if first {
 		s.term.tell("deploying", map[string]any{"stack": s.stack}, s.term.style(bold, "Deploying "+s.stack))
@@ -299,7 +300,7 @@ func (s *session) place(ctx context.Context, a template.Artifact, path string) (
 	if !info.IsDir() || a.Type != "AWS::Serverless::Function" && a.Type != "AWS::Lambda::Function" {
 		return s.uploader.place(ctx, a, path)
 	}
-	version, err := stateOf(path)
+	version, err := application.StateOf(path)
 	return template.Location{Bucket: lambda.LocalBucket, Key: path, Version: version}, err
 }
 

@@ -1,4 +1,8 @@
-package cli
+// Package app is an app as it lies on a disk: a template and the code that it refers to. It is read, built (package build), and made into a template
+// that names where the code was put.
+//
+// target.go finds the template; app.go reads, builds and rewrites it. Deploying is the caller's.
+package app
 
 import (
 	"context"
@@ -12,34 +16,33 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/cli/build"
+	"github.com/sallyport/sallyport/internal/app/build"
 	"github.com/sallyport/sallyport/internal/service/cloudformation/template"
 )
 
-// An app is a template and what it refers to on this disk.
-type app struct {
-	target    target
+// An App is a template and what it refers to on this disk.
+type App struct {
+	target    Target
 	doc       *template.Document
 	artifacts []template.Artifact
 	functions []build.Function // what an artifact is built from, in the same order
 }
 
-func (s *session) readApp() (*app, error) { return readApp(s.target) }
-
-func readApp(t target) (*app, error) {
-	text, err := os.ReadFile(t.template)
+// Read reads a template and finds the code that it refers to.
+func Read(t Target) (*App, error) {
+	text, err := os.ReadFile(t.Template)
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
 	doc, err := template.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.template, err)
+		return nil, fmt.Errorf("%s: %w", t.Template, err)
 	}
-	a := &app{target: t, doc: doc, artifacts: template.LocalArtifacts(doc)}
+	a := &App{target: t, doc: doc, artifacts: template.LocalArtifacts(doc)}
 	for _, artifact := range a.artifacts {
 		f := build.Function{LogicalID: artifact.LogicalID, Runtime: artifact.Runtime, Handler: artifact.Handler, Method: artifact.BuildMethod, Source: artifact.Path}
 		if !filepath.IsAbs(f.Source) {
-			f.Source = filepath.Join(t.dir, f.Source)
+			f.Source = filepath.Join(t.Dir, f.Source)
 		}
 		f.Properties, _ = artifact.Metadata["BuildProperties"].(map[string]any)
 		a.functions = append(a.functions, f)
@@ -47,9 +50,9 @@ func readApp(t target) (*app, error) {
 	return a, nil
 }
 
-// sources returns what the app is made of on this disk: what is worth watching.
-func (a *app) sources() []string {
-	list := []string{a.target.template}
+// Sources returns what the app is made of on this disk: what is worth watching.
+func (a *App) Sources() []string {
+	list := []string{a.target.Template}
 	for _, f := range a.functions {
 		if !slices.Contains(list, f.Source) {
 			list = append(list, f.Source)
@@ -61,12 +64,12 @@ func (a *app) sources() []string {
 // builders is how many functions are built at once.
 const builders = 4
 
-// A placer puts what was built where the server finds it.
-type placer func(ctx context.Context, a template.Artifact, path string) (template.Location, error)
+// A Placer puts what was built where the server finds it.
+type Placer func(ctx context.Context, a template.Artifact, path string) (template.Location, error)
 
-// rewrite builds what must be built, has each artifact placed, and returns the template that names the places. Its errors still
+// Rewrite builds what must be built, has each artifact placed, and returns the template that names the places. Its errors still
 // have the lines of the file.
-func (a *app) rewrite(ctx context.Context, b *build.Builder, built func(build.Function, build.Artifact, time.Duration), place placer) (*template.Document, error) {
+func (a *App) Rewrite(ctx context.Context, b *build.Builder, built func(build.Function, build.Artifact, time.Duration), place Placer) (*template.Document, error) {
 	artifacts, err := a.buildAll(ctx, b, built)
 	if err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func (a *app) rewrite(ctx context.Context, b *build.Builder, built func(build.Fu
 }
 
 // buildAll builds the functions, several at once; the first failure ends it.
-func (a *app) buildAll(ctx context.Context, b *build.Builder, built func(build.Function, build.Artifact, time.Duration)) ([]build.Artifact, error) {
+func (a *App) buildAll(ctx context.Context, b *build.Builder, built func(build.Function, build.Artifact, time.Duration)) ([]build.Artifact, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	artifacts := make([]build.Artifact, len(a.functions))
@@ -111,8 +114,8 @@ func (a *app) buildAll(ctx context.Context, b *build.Builder, built func(build.F
 	return artifacts, context.Cause(ctx)
 }
 
-// stateOf returns a text that changes when a file under path does: names, sizes and times, which are quick to read.
-func stateOf(path string) (string, error) {
+// StateOf returns a text that changes when a file under path does: names, sizes and times, which are quick to read.
+func StateOf(path string) (string, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -1,0 +1,22 @@
+package cli
+
+import "strings"
+
+// parseOverrides reads --parameter-overrides, in both forms that `sam` takes: K=V, and ParameterKey=K,ParameterValue=V.
+func parseOverrides(args []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, arg := range args {
+		if rest, ok := strings.CutPrefix(arg, "ParameterKey="); ok {
+			if key, value, ok := strings.Cut(rest, ",ParameterValue="); ok {
+				values[key] = value
+				continue
+			}
+		}
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok || key == "" {
+			return nil, usagef("--parameter-overrides takes K=V, not %q", arg)
+		}
+		values[key] = value
+	}
+	return values, nil
+}
