@@ -40,7 +40,7 @@ bench: ## the benchmarks behind the README's figures; SALLYPORT_BENCH_REF names 
 	$(GO) run ./bench/sockets fanout -n 10000
 
 conformance: ## how many statements of the contract are proven by a passing test, per family
-	cd tools && $(GO) run ./conformance
+	$(GO) run ./conformance/run -write docs/conformance.md
 
 generate: ## write internal/awsapi/shapes anew from AWS's service models
 	cd tools/shapes && $(GO) generate

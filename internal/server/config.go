@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/gateway"
 )
@@ -56,6 +57,9 @@ type Config struct {
 
 	// Observer is told of every connection and message; nil logs failures.
 	Observer gateway.Observer
+
+	// Now is the clock of connections; nil means time.Now. Who moves it by hand calls Server.Sweep.
+	Now func() time.Time
 
 	// Progress is told of long work that nobody asked for, such as fetching an SDK; nil logs it.
 	Progress func(line string)

@@ -162,14 +162,14 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	services = append(services, service{"deployment", s.CloudFormation})
 	s.catalog = catalogOf(services)
 
-	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Log: cfg.Log})
+	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Now: cfg.Now, Log: cfg.Log})
 	backends, err := s.backends(functions)
 	if err != nil {
 		return err
 	}
 	s.gateway = gateway.New(gateway.Config{
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
-		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Log: cfg.Log,
+		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Now: cfg.Now, Log: cfg.Log,
 	})
 	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log})
 	if err != nil {
@@ -228,6 +228,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}()
 	return runParts(ctx, s.parts)
 }
+
+// Sweep closes connections whose time is over now, by the clock of Config.
+func (s *Server) Sweep() { s.sockets.Sweep() }
 
 // Ready is closed when the stages that were deployed before are served again.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
