@@ -31,7 +31,7 @@ func (s *state) print(v any) error {
 		if v.Hidden {
 			return nil
 		}
-	case *List:
+	case *List, mapEntry:
 	case Object:
 		return nil
 	}
@@ -58,7 +58,13 @@ func String(m *Meter, v any) (string, error) {
 	if text, ok := v.(string); ok || v == nil {
 		return text, nil
 	}
-	if _, ok := v.(Object); ok {
+	switch v := v.(type) {
+	case *Map:
+		if v.Hidden {
+			return "", nil
+		}
+	case mapEntry:
+	case Object:
 		return "", nil
 	}
 	p := printer{max: maxOutput, meter: m}

@@ -23,7 +23,7 @@ const (
 
 // pattern compiles a regular expression for a text, once if it can be remembered.
 func (s *state) pattern(source, text string) (*pattern, error) {
-	if err := s.meter.Spend(len(text)); err != nil {
+	if err := s.meter.Spend(2 * len(text)); err != nil {
 		return nil, err
 	}
 	known := s.t.patterns.known.Load()
@@ -32,7 +32,7 @@ func (s *state) pattern(source, text string) (*pattern, error) {
 			return p, nil
 		}
 	}
-	if err := s.meter.Spend(100 + len(source)); err != nil {
+	if err := s.meter.Spend(2000 + 20*len(source)); err != nil {
 		return nil, err
 	}
 	if len(source) > maxPattern {
@@ -60,14 +60,62 @@ func (p *pattern) whole() *regexp.Regexp {
 }
 
 // javaClasses are Java's names of classes that Go names differently.
-var javaClasses = strings.NewReplacer(
-	`\p{Lower}`, `[[:lower:]]`, `\p{Upper}`, `[[:upper:]]`, `\p{ASCII}`, `[[:ascii:]]`, `\p{Alpha}`, `[[:alpha:]]`, `\p{Digit}`, `[[:digit:]]`,
-	`\p{Alnum}`, `[[:alnum:]]`, `\p{Punct}`, `[[:punct:]]`, `\p{Graph}`, `[[:graph:]]`, `\p{Print}`, `[[:print:]]`, `\p{Blank}`, `[[:blank:]]`,
-	`\p{Cntrl}`, `[[:cntrl:]]`, `\p{XDigit}`, `[[:xdigit:]]`, `\p{Space}`, `[[:space:]]`, `\h`, `[ \t\x{A0}]`, `\R`, `(?:\r\n|[\n-\r\x{85}])`, `\Z`, `\z`,
-	`\\`, `\\`,
-)
+var javaClasses = map[string]string{
+	"Lower": "lower", "Upper": "upper", "ASCII": "ascii", "Alpha": "alpha", "Digit": "digit", "Alnum": "alnum", "Punct": "punct",
+	"Graph": "graph", "Print": "print", "Blank": "blank", "Cntrl": "cntrl", "XDigit": "xdigit", "Space": "space",
+}
 
-func fromJava(source string) string { return javaClasses.Replace(source) }
+// fromJava rewrites what Go spells otherwise: \p{Alpha}, \h, \R and \Z.
+func fromJava(source string) string {
+	var out strings.Builder
+	class := false // within [ ]
+	for i := 0; i < len(source); i++ {
+		c := source[i]
+		switch {
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		case c == '\\' && i+1 < len(source):
+			i++
+			text, size := escapeFromJava(source[i:], class)
+			out.WriteString(text)
+			i += size - 1
+			continue
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
+}
+
+// escapeFromJava returns what stands for the escape whose backslash is before s, and how much of s it is.
+func escapeFromJava(s string, class bool) (text string, size int) {
+	switch s[0] {
+	case 'p', 'P':
+		name, _, ok := strings.Cut(s[1:], "}")
+		goName := javaClasses[strings.TrimPrefix(name, "{")]
+		if !ok || goName == "" {
+			break
+		}
+		if s[0] == 'P' {
+			goName = "^" + goName
+		}
+		if text = "[:" + goName + ":]"; !class {
+			text = "[" + text + "]"
+		}
+		return text, len(name) + 2
+	case 'h':
+		if class {
+			return ` \t\x{A0}`, 1
+		}
+		return `[ \t\x{A0}]`, 1
+	case 'R':
+		return `(?:\r\n|[\n-\r\x{85}])`, 1
+	case 'Z':
+		return `\z`, 1
+	}
+	return `\` + s[:1], 1
+}
 
 // replace is replaceAll or replaceFirst.
 func (p *pattern) replace(s, replacement string, all bool) (any, error) {

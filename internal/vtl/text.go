@@ -22,10 +22,7 @@ func (s *state) callText(v, method string, args []any) (any, error) {
 		if i, ok := index(args, 0); ok {
 			return callTextAt(v, method, i)
 		}
-		switch method {
-		case "equalsIgnoreCase":
-			return false, nil
-		case "valueOf":
+		if method == "valueOf" {
 			return s.string(args[0])
 		}
 	case 2:
