@@ -20,7 +20,7 @@ func (s *Server) backends(functions *lambda.Service) (integration.Backends, erro
 	}
 	s.client = integration.NewHTTPClient(integration.HTTPConfig{RootCAs: roots, Links: s.cfg.VPCLinks})
 	return integration.Backends{
-		Lambda: functions, Queue: functions, HTTP: s.client,
+		Lambda: functions, Local: s.inProcess, Queue: functions, HTTP: s.client,
 		AWS: integration.AWS{
 			Here:      func(service string) http.Handler { return s.answers[service] },
 			Endpoints: s.cfg.Endpoints, Roles: s.identity, Authorizer: s.identity,

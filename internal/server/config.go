@@ -1,12 +1,14 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/gateway"
+	"github.com/sallyport/sallyport/internal/gateway/integration"
 )
 
 // Defaults of Config.
@@ -24,6 +26,13 @@ type Config struct {
 
 	// Cache is a folder for what can be fetched or built again, shared by all servers of a user. Empty means the user's cache folder.
 	Cache string
+
+	// Memory keeps everything in memory instead of the engine: nothing outlives the process, and starting takes no time. Data still holds
+	// keys, certificates and code.
+	Memory bool
+
+	// Functions are those that run in this process, by name, instead of their code. Nil: none.
+	Functions map[string]Function
 
 	// Listen is the address of the one port. Empty means DefaultListen; port 0 means any.
 	Listen string
@@ -65,6 +74,12 @@ type Config struct {
 	Progress func(line string)
 
 	Log *slog.Logger
+}
+
+// A Function is code of this process.
+type Function struct {
+	Local  integration.Local                                       // as routes call it
+	Invoke func(ctx context.Context, event []byte) ([]byte, error) // as all others call it
 }
 
 func (c *Config) setDefaults() error {

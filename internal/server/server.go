@@ -19,6 +19,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/bus"
+	busmem "github.com/sallyport/sallyport/internal/bus/mem"
 	busnats "github.com/sallyport/sallyport/internal/bus/nats"
 	"github.com/sallyport/sallyport/internal/edge"
 	"github.com/sallyport/sallyport/internal/edge/ca"
@@ -40,6 +41,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/s3"
 	"github.com/sallyport/sallyport/internal/service/sts"
 	"github.com/sallyport/sallyport/internal/store"
+	storemem "github.com/sallyport/sallyport/internal/store/mem"
 	storenats "github.com/sallyport/sallyport/internal/store/nats"
 )
 
@@ -81,16 +83,32 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.listener, err = listen(cfg.Listen); err != nil {
 		return nil, err
 	}
-	if s.engine, err = openEngine(ctx, cfg); err != nil {
+	stores, b, err := s.open(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if s.ca, err = ca.Load(filepath.Join(cfg.Data, "ca")); err != nil {
 		return nil, err
 	}
-	if err := s.wire(ctx, storenats.New(s.engine.Conn()), busnats.New(s.engine.Conn())); err != nil {
+	if err := s.wire(ctx, stores, b); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// open opens what everything is kept in.
+func (s *Server) open(ctx context.Context) (store.Stores, bus.Bus, error) {
+	if err := os.MkdirAll(s.cfg.Data, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make data folder: %w", err)
+	}
+	if s.cfg.Memory {
+		return storemem.New(), busmem.New(), nil
+	}
+	var err error
+	if s.engine, err = openEngine(ctx, s.cfg); err != nil {
+		return nil, nil, err
+	}
+	return storenats.New(s.engine.Conn()), busnats.New(s.engine.Conn()), nil
 }
 
 // Close releases what New holds.
@@ -118,9 +136,6 @@ func listen(addr string) (net.Listener, error) {
 }
 
 func openEngine(ctx context.Context, cfg Config) (*natsd.Engine, error) {
-	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("make data folder: %w", err)
-	}
 	if cfg.NATS != "" {
 		return natsd.External(ctx, cfg.NATS, cfg.Log)
 	}
@@ -189,7 +204,10 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
-	s.parts = []part{{"engine", s.watchEngine}, {"function processes", pool.Run}}
+	s.parts = []part{{"function processes", pool.Run}}
+	if s.engine != nil {
+		s.parts = append([]part{{"engine", s.watchEngine}}, s.parts...)
+	}
 	s.parts = append(s.parts, partsOf(services)...)
 	s.parts = append(s.parts,
 		part{"connections to backends", s.closeClient},
@@ -207,7 +225,7 @@ func (s *Server) newFunctions(stores store.Stores, b bus.Bus, objects *s3.Servic
 	bundles := sdk.New(sdk.Options{Dir: filepath.Join(cfg.Cache, "sdk"), Runtimes: runtimes, Progress: cfg.Progress})
 	pool := worker.New(worker.Options{Log: cfg.Log, Runtimes: runtimes})
 	return lambda.New(lambda.Config{
-		Stores: stores, Bus: b, Pool: pool, Roles: s.identity, Objects: objects, Logs: s.Logs,
+		Stores: stores, Bus: b, Pool: processPool{pool, cfg.Functions}, Roles: s.identity, Objects: objects, Logs: s.Logs,
 		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
 		Extra: s.functionVariables, Log: cfg.Log,
 		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
@@ -228,6 +246,9 @@ func (s *Server) Run(ctx context.Context) error {
 	}()
 	return runParts(ctx, s.parts)
 }
+
+// Gateway returns the data plane.
+func (s *Server) Gateway() *gateway.Gateway { return s.gateway }
 
 // Sweep closes connections whose time is over now, by the clock of Config.
 func (s *Server) Sweep() { s.sockets.Sweep() }

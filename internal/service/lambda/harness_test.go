@@ -93,11 +93,12 @@ func start(t testing.TB, change func(*Config)) *server {
 		Stores: storemem.New(), Bus: busmem.New(), Logs: s.logs, CodeDir: t.TempDir(), Log: log,
 		RetryDelays: []time.Duration{20 * time.Millisecond, 20 * time.Millisecond},
 	}
-	cfg.Pool = worker.New(worker.Options{Log: log, Runtimes: runtime.New(runtime.Options{Dir: t.TempDir()})})
+	s.pool = worker.New(worker.Options{Log: log, Runtimes: runtime.New(runtime.Options{Dir: t.TempDir()})})
+	cfg.Pool = s.pool
 	if change != nil {
 		change(&cfg)
 	}
-	s.stores, s.bus, s.pool = cfg.Stores, cfg.Bus, cfg.Pool
+	s.stores, s.bus = cfg.Stores, cfg.Bus
 	s.Service = New(cfg)
 	s.catalog = awsapi.NewCatalog([]awsapi.Service{s.Service})
 	s.handler = awsapi.Handler(s.catalog, awsapi.NewGatekeeper(identity{}, log, awsapi.GateOptions{}), identity{}, awsapi.Options{Log: log})

@@ -23,6 +23,18 @@ const (
 // storeName is the store of this service.
 const storeName = "lambda"
 
+// A Pool runs functions; *worker.Pool does it in processes.
+type Pool interface {
+	// Invoke runs one request. An error is worker.ErrSaturated, worker.ErrStopped or ctx's.
+	Invoke(ctx context.Context, spec *worker.Spec, in worker.Invocation) (worker.Result, error)
+
+	// Check reports why a function could not run here.
+	Check(spec *worker.Spec) error
+
+	// Retire says that a spec is not used any more.
+	Retire(specID string)
+}
+
 // Roles gives functions the credentials of their roles.
 type Roles interface {
 	SessionCredentials(ctx context.Context, roleARN, sessionName string) (accessKeyID, secret, token string, expires time.Time, err error)
@@ -44,7 +56,7 @@ type Destinations interface {
 type Config struct {
 	Stores  store.Stores
 	Bus     bus.Bus
-	Pool    *worker.Pool
+	Pool    Pool
 	Roles   Roles
 	Objects Objects // nil: code cannot come from S3
 	Logs    worker.Sink
