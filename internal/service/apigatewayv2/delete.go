@@ -33,6 +33,9 @@ func (s *Service) hideAPI(ctx context.Context, apiID string) error {
 		if err != nil {
 			return err
 		}
+		if err := checkUnmapped(ctx, st.store, apiID, ""); err != nil {
+			return err
+		}
 		note, err := json.Marshal(st.Place)
 		if err != nil {
 			return fmt.Errorf("encode note on API %s: %w", apiID, err)

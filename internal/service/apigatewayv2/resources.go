@@ -26,6 +26,8 @@ func (s *Service) Resources() []resource.Type {
 		s.authorizerResource(),
 		s.deploymentResource(),
 		s.stageResource(),
+		s.domainResource(),
+		s.mappingResource(),
 		s.accountResource(),
 	}
 }

@@ -223,7 +223,12 @@ func (s *Service) editStage(ctx context.Context, apiID, name *string, f func(*st
 }
 
 func (s *Service) deleteStage(ctx context.Context, in *shapes.DeleteStageInput) (*shapes.DeleteStageOutput, error) {
-	return remove[shapes.DeleteStageOutput](ctx, s, in.ApiId, func(st *state) error { return st.DeleteStage(*in.StageName) })
+	return remove[shapes.DeleteStageOutput](ctx, s, in.ApiId, func(st *state) error {
+		if err := checkUnmapped(ctx, st.store, st.API.ID, *in.StageName); err != nil {
+			return err
+		}
+		return st.DeleteStage(*in.StageName)
+	})
 }
 
 func (s *Service) deleteAccessLogSettings(ctx context.Context, in *shapes.DeleteAccessLogSettingsInput) (*shapes.DeleteAccessLogSettingsOutput, error) {

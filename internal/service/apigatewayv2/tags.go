@@ -8,15 +8,18 @@ import (
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/arn"
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/apigatewayv2"
+	"github.com/sallyport/sallyport/internal/store"
 )
 
-// tagged is what an ARN names: an API, or one of its stages.
+// tagged is what an ARN names: an API, one of its stages, or something of its own.
 type tagged struct {
-	apiID string
-	stage string // "" for the API
+	apiID   string
+	stage   string // "" for the API
+	domain  string
+	vpcLink string
 }
 
-// parseTagged reads arn:aws:apigateway:{region}::/apis/{apiId}[/stages/{name}]. APIs and stages are what has tags here.
+// parseTagged reads arn:aws:apigateway:{region}::/apis/{apiId}[/stages/{name}], …/domainnames/{name} and …/vpclinks/{id}.
 func parseTagged(ctx context.Context, s string) (tagged, error) {
 	a, err := arn.Parse(s)
 	if err != nil || a.Service != "apigateway" {
@@ -29,6 +32,10 @@ func parseTagged(ctx context.Context, s string) (tagged, error) {
 			return tagged{apiID: parts[2]}, nil
 		case len(parts) == 5 && parts[1] == "apis" && parts[3] == "stages":
 			return tagged{apiID: parts[2], stage: parts[4]}, nil
+		case len(parts) == 3 && parts[1] == "domainnames":
+			return tagged{domain: parts[2]}, nil
+		case len(parts) == 3 && parts[1] == "vpclinks":
+			return tagged{vpcLink: parts[2]}, nil
 		}
 	}
 	return tagged{}, apigateway.NotFound("Invalid resource identifier specified %s", s)
@@ -52,11 +59,7 @@ func (s *Service) editTags(ctx context.Context, resource string, f func(map[stri
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, t.apiID, func(st *state) error {
-		tags, err := t.tags(st)
-		if err != nil {
-			return err
-		}
+	edit := func(tags *map[string]string) error {
 		m := maps.Clone(*tags)
 		if m == nil {
 			m = map[string]string{}
@@ -66,6 +69,19 @@ func (s *Service) editTags(ctx context.Context, resource string, f func(map[stri
 		}
 		*tags = m
 		return nil
+	}
+	switch {
+	case t.domain != "":
+		return s.changeDomain(ctx, t.domain, func(d *apigateway.Domain) ([]store.Write, error) { return nil, edit(&d.Tags) })
+	case t.vpcLink != "":
+		return s.changeVPCLink(ctx, t.vpcLink, func(l *vpcLink) error { return edit(&l.Tags) })
+	}
+	return s.change(ctx, t.apiID, func(st *state) error {
+		tags, err := t.tags(st)
+		if err != nil {
+			return err
+		}
+		return edit(tags)
 	})
 }
 
@@ -103,6 +119,20 @@ func (s *Service) getTags(ctx context.Context, in *shapes.GetTagsInput) (*shapes
 	t, err := parseTagged(ctx, *in.ResourceArn)
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case t.domain != "":
+		d, _, err := s.domain(ctx, t.domain)
+		if err != nil {
+			return nil, err
+		}
+		return &shapes.GetTagsOutput{Tags: whole(d.Tags)}, nil
+	case t.vpcLink != "":
+		l, _, err := s.vpcLink(ctx, t.vpcLink)
+		if err != nil {
+			return nil, err
+		}
+		return &shapes.GetTagsOutput{Tags: whole(l.Tags)}, nil
 	}
 	return view(ctx, s, &t.apiID, t.tags, func(tags *map[string]string) *shapes.GetTagsOutput {
 		return &shapes.GetTagsOutput{Tags: whole(*tags)}

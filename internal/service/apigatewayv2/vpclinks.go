@@ -120,17 +120,30 @@ func (s *Service) getVPCLinks(ctx context.Context, in *shapes.GetVpcLinksInput) 
 }
 
 func (s *Service) updateVPCLink(ctx context.Context, in *shapes.UpdateVpcLinkInput) (*shapes.UpdateVpcLinkOutput, error) {
-	for {
-		l, rev, err := s.vpcLink(ctx, *in.VpcLinkId)
-		if err != nil {
-			return nil, err
-		}
+	var out *shapes.VpcLink
+	err := s.changeVPCLink(ctx, *in.VpcLinkId, func(l *vpcLink) error {
 		set(&l.Name, in.Name)
-		err = s.writeVPCLink(ctx, l, store.AtRev(rev))
-		if err == nil {
-			return (*shapes.UpdateVpcLinkOutput)(showVPCLink(l)), nil
-		} else if !errors.Is(err, store.ErrConflict) {
-			return nil, err
+		out = showVPCLink(l)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return (*shapes.UpdateVpcLinkOutput)(out), nil
+}
+
+// changeVPCLink lets f change a link. When somebody else was faster it begins again.
+func (s *Service) changeVPCLink(ctx context.Context, id string, f func(*vpcLink) error) error {
+	for {
+		l, rev, err := s.vpcLink(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := f(l); err != nil {
+			return err
+		}
+		if err := s.writeVPCLink(ctx, l, store.AtRev(rev)); !errors.Is(err, store.ErrConflict) {
+			return err
 		}
 	}
 }
