@@ -33,6 +33,9 @@ func (*util) Call(m *vtl.Meter, method string, args []any) (any, error) {
 	case "escapeJavaScript":
 		return string(appendJavaScript(nil, text)), nil
 	case "parseJson":
+		if err := m.Spend(len(text) / 2); err != nil {
+			return nil, err
+		}
 		v, err := json.ParseLenient([]byte(text))
 		if err != nil {
 			return nil, fmt.Errorf("parseJson: %w", err)
