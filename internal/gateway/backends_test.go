@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/gateway"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/service/dynamodb"
 )
@@ -28,7 +29,7 @@ func (w *world) backends() integration.Backends {
 
 // QueueFrom implements integration.Queue: the function runs when nobody waits any more.
 func (f *functions) QueueFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) error {
-	f.queued.Go(func() { _, _, _ = f.InvokeFrom(context.WithoutCancel(ctx), principal, sourceARN, functionARN, event) })
+	go func() { _, _, _ = f.InvokeFrom(context.WithoutCancel(ctx), principal, sourceARN, functionARN, event) }()
 	return nil
 }
 
@@ -57,7 +58,10 @@ func (w *world) serve(services ...awsapi.Service) *awsapi.Catalog {
 }
 
 func (w *world) here(service string) http.Handler {
-	if w.served[service] {
+	switch {
+	case service == "execute-api":
+		return w.push
+	case w.served[service]:
 		return w.handler
 	}
 	return nil
@@ -194,4 +198,29 @@ const role = "arn:aws:iam::" + account + ":role/gateway"
 // as sets the role that an integration acts as.
 func as(roleARN string) func(*apigateway.Integration) {
 	return func(i *apigateway.Integration) { i.CredentialsARN = roleARN }
+}
+
+// failure waits for the record of a failure, which is written after the client was told.
+func (w *world) failure(kind string) gateway.Record {
+	w.t.Helper()
+	w.eventually(func() bool { return w.records.last(kind).Cause != nil }, "no record of a failure")
+	return w.records.last(kind)
+}
+
+// connections waits until so many have been made, and returns their ids in order.
+func (w *world) connections(count int) []string {
+	w.t.Helper()
+	var ids []string
+	w.eventually(func() bool {
+		w.records.mu.Lock()
+		defer w.records.mu.Unlock()
+		ids = nil
+		for _, r := range w.records.all {
+			if r.Kind == gateway.Connect {
+				ids = append(ids, r.Connection)
+			}
+		}
+		return len(ids) >= count
+	}, "no records of %d connections", count)
+	return ids
 }

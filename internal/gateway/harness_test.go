@@ -55,8 +55,7 @@ type functions struct {
 	busy   map[string]int // how often a function is throttled
 	calls  []invocation
 
-	arrived []string       // events, in order
-	queued  sync.WaitGroup // what nobody waits for
+	arrived []string // events, in order
 }
 
 type invocation struct {
@@ -194,6 +193,7 @@ type world struct {
 	mounts    map[string]http.Handler // of services that are no table of operations
 	served    map[string]bool
 	handler   http.Handler
+	push      http.Handler // @connections of the last node
 }
 
 func newWorld(t *testing.T) *world {
@@ -242,6 +242,7 @@ func (w *world) node(options ...option) *node {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.push = service
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)

@@ -112,7 +112,7 @@ func TestHTTPRequests(t *testing.T) {
 			c.send(tt.message)
 			if tt.wantFail != "" {
 				c.wantError(tt.wantFail)
-				if cause := fmt.Sprint(w.records.last(gateway.Message).Cause); len(b.requests()) != 0 || !strings.Contains(cause, tt.cause) {
+				if cause := fmt.Sprint(w.failure(gateway.Message).Cause); len(b.requests()) != 0 || !strings.Contains(cause, tt.cause) {
 					t.Errorf("the backend was asked %d times; cause %q, want %q", len(b.requests()), cause, tt.cause)
 				}
 				return
@@ -156,7 +156,7 @@ func TestMappedContext_DP152(t *testing.T) {
 	c.close(1000, "bye")
 	w.eventually(func() bool { return len(b.requests()) == 3 }, "$disconnect did not arrive")
 	requests := b.requests()
-	id := w.records.last(gateway.Connect).Connection
+	id := w.connections(1)[0]
 	for i, kind := range []string{"CONNECT", "MESSAGE", "DISCONNECT"} {
 		h := requests[i].Header
 		for name, want := range map[string]string{"connectionId": id, "ip": "127.0.0.1", "stage": "prod", "kind": kind, "user": "", "account": account, "prefix": apiID} {
@@ -307,20 +307,20 @@ func TestUnreachableBackends(t *testing.T) {
 	selfSigned.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // that clients do not trust it is what is tested
 	selfSigned.StartTLS()
 	t.Cleanup(selfSigned.Close)
-	w := newWorld(t)
-	n := w.node()
 	for _, tt := range []struct{ name, uri, hint string }{
 		{"DP-040 refused", "http://" + closed, "nothing accepts connections there"},
 		{"self_signed", selfSigned.URL, "certificate must be valid"},
 		{"no_such_host", "http://no-such-host.invalid/", "has no address"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			stage := strings.ReplaceAll(tt.name, "DP-040 ", "")
+			w := newWorld(t)
+			n := w.node()
+			const stage = "prod"
 			w.deployAs(apiID, stage, route("$connect", to(apigateway.HTTPProxy, tt.uri)))
 			if _, resp := n.upgrade("/" + stage); resp.StatusCode != 504 {
 				t.Errorf("status %d, want 504", resp.StatusCode)
 			}
-			if r := w.records.last(gateway.Connect); !strings.Contains(r.Hint, tt.hint) {
+			if r := w.failure(gateway.Connect); r.Stage != stage || !strings.Contains(r.Hint, tt.hint) {
 				t.Errorf("hint %q, want %q (%v)", r.Hint, tt.hint, r.Cause)
 			}
 			w.deployAs(apiID, stage+"2", route("$default", to(apigateway.HTTP, tt.uri)))
