@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/gateway"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
 
 // variable sets a stage variable.
@@ -488,4 +489,43 @@ func TestOneIntegrationOfTwoRoutes_DP180(t *testing.T) {
 	if len(b.requests()) != 2 {
 		t.Errorf("%d calls", len(b.requests()))
 	}
+}
+
+func TestProblemsAreLoggedWhenDeployed(t *testing.T) {
+	w := newWorld(t)
+	var log lockedBuffer
+	n := w.node(func(c *gateway.Config, _ *loop.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	w.deploy(func(s *apigateway.Snapshot) { s.Stage.ClientCertificateID = "cert1" },
+		route("length", to(apigateway.HTTP, "http://h", maps("integration.request.header.Content-Length", "'1'"))),
+		route("pattern", to(apigateway.HTTP, "http://h", responds("/(?!x)/", ""))),
+		route("template", to(apigateway.HTTP, "http://h", renders("#if("))),
+		route("role", to(apigateway.AWS, service("dynamodb:action/PutItem"))))
+	for _, want := range []string{"client certificate cert1 is not presented", "integration i0", "Content-Length may not be mapped", "integration i1", "looking ahead or behind", "integration i2", "integration i3", "credentialsArn"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("no %q in the log:\n%s", want, log.String())
+		}
+	}
+	c := n.connect("/prod")
+	for _, key := range []string{"length", "template", "role"} {
+		c.send(`{"action":"` + key + `"}`)
+		c.wantError("Internal server error")
+	}
+}
+
+// A lockedBuffer is a log that may be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex // guards b
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

@@ -172,6 +172,9 @@ func (g *Gateway) setStage(key string, data []byte) {
 		return
 	}
 	st := compile(&snapshot, &g.cfg)
+	for _, problem := range st.problems {
+		g.log.Warn("stage has a setting that cannot work", "stage", key, "deployment", snapshot.Deployment.ID, "cause", problem)
+	}
 	var old *stage
 	if s := (*g.served.table.Load())[key]; s != nil {
 		old = s.current.Load()

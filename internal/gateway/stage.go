@@ -37,8 +37,9 @@ type stage struct {
 	limits          *account
 	upgrades        *throttle.Bucket // of $connect, also without a route
 	stageVariables  map[string]string
-	variables       []byte // of the stage, as `"stageVariables":{…},`, or nothing
-	actsAsCaller    bool   // an integration wants to know who signed the upgrade
+	variables       []byte  // of the stage, as `"stageVariables":{…},`, or nothing
+	problems        []error // that integrations have; a call of one fails
+	actsAsCaller    bool    // an integration wants to know who signed the upgrade
 }
 
 // A route is where messages of one key go.
@@ -75,6 +76,9 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		forwardedAsAWS: cfg.ForwardedAsAWS,
 		limits:         &account{},
 	}
+	if id := snapshot.Stage.ClientCertificateID; id != "" {
+		st.problems = append(st.problems, fmt.Errorf("client certificate %s is not presented to backends: this server has none", id))
+	}
 	models := apigateway.NewValidator(d.API.ID, d.Models)
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
 	common := integration.Stage{
@@ -84,6 +88,9 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		target := cfg.Backends.Compile(&d.Integrations[i], common)
 		targets["integrations/"+d.Integrations[i].ID] = target
 		st.actsAsCaller = st.actsAsCaller || target.Caller
+		for _, problem := range target.Problems {
+			st.problems = append(st.problems, fmt.Errorf("integration %s: %w", d.Integrations[i].ID, problem))
+		}
 	}
 	for i := range d.Routes {
 		r := st.compileRoute(&d.Routes[i], targets)

@@ -34,7 +34,7 @@ func (b Backends) aws(i *Integration, m *apigateway.Integration, st Stage) {
 		a.way, err = b.wayTo(a.uri)
 	}
 	if err != nil {
-		i.call = refuse(broken(err, ""))
+		i.refuse(broken(err, ""))
 		return
 	}
 	if a.method == "" || a.method == "ANY" {
@@ -46,6 +46,7 @@ func (b Backends) aws(i *Integration, m *apigateway.Integration, st Stage) {
 	}
 	i.Target = a.uri.host + " " + strings.TrimPrefix(uri[strings.LastIndexByte(uri, ':')+1:], "action/")
 	i.Values = a.requests.values() || a.responses.values()
+	i.Problems = append(problems(a.requests.requests.templates), a.responses.problems()...)
 	i.Caller = a.identity.caller
 	i.call = a.call
 }

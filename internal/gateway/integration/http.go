@@ -27,11 +27,11 @@ func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
 	h := &httpBackend{api: st.API, name: uri, method: m.Method, proxy: m.Type == apigateway.HTTPProxy, target: readTarget(uri)}
 	var err error
 	if h.requests, err = b.outgoings(m, st); err != nil {
-		i.call = refuse(broken(err, "correct the integration's requestParameters"))
+		i.refuse(broken(err, "correct the integration's requestParameters"))
 		return
 	}
 	if b.HTTP == nil {
-		i.call = refuse(broken(errors.New("this server calls no HTTP backends"), ""))
+		i.refuse(broken(errors.New("this server calls no HTTP backends"), ""))
 		return
 	}
 	if h.method == "" {
@@ -46,6 +46,7 @@ func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
 	if !h.proxy {
 		h.responses = b.responses(m.Responses)
 		i.Values = i.Values || h.responses.values()
+		i.Problems = append(problems(h.requests.requests.templates), h.responses.problems()...)
 	}
 	i.call = h.call
 }

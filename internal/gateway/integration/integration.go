@@ -27,6 +27,9 @@ type Integration struct {
 	// InlineFor says of a local function for which routes it is Inline; nil: for none.
 	InlineFor func(routeKey string) bool
 
+	// Problems are what is wrong with its configuration. AWS: such an integration is deployed, and fails when it is called.
+	Problems []error
+
 	variables map[string]string // of the stage
 	call      func(ctx context.Context, r *Request) (Response, error)
 }
@@ -93,14 +96,16 @@ func (b Backends) Compile(m *apigateway.Integration, st Stage) *Integration {
 	case apigateway.AWS:
 		b.aws(i, m, st)
 	default:
-		i.call = refuse(broken(fmt.Errorf("there are no integrations of type %q", m.Type), "use AWS, AWS_PROXY, HTTP, HTTP_PROXY or MOCK"))
+		i.refuse(broken(fmt.Errorf("there are no integrations of type %q", m.Type), "use AWS, AWS_PROXY, HTTP, HTTP_PROXY or MOCK"))
 	}
 	return i
 }
 
-// refuse is the call of an integration that cannot work.
-func refuse(f *Failure) func(context.Context, *Request) (Response, error) {
-	return func(context.Context, *Request) (Response, error) { return Response{}, f }
+// refuse makes an integration of what cannot work.
+func (i *Integration) refuse(f *Failure) {
+	i.Inline = true
+	i.Problems = append(i.Problems, f)
+	i.call = func(context.Context, *Request) (Response, error) { return Response{}, f }
 }
 
 // expand replaces ${stageVariables.name} in a URI or ARN. AWS: what is missing is the empty string.

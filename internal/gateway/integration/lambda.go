@@ -31,14 +31,14 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 	by := b.invoker(expand(m.CredentialsARN, variables))
 	switch {
 	case b.Lambda == nil && b.Local == nil:
-		i.call = refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
+		i.refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
 		return
 	case err != nil:
-		i.call = refuse(broken(err, "the URI of AWS_PROXY is arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{functionArn}/invocations"))
+		i.refuse(broken(err, "the URI of AWS_PROXY is arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{functionArn}/invocations"))
 		return
 	case m.Method != "" && m.Method != "POST":
 		// AWS: another verb fails when it is called, not when it is configured.
-		i.call = refuse(broken(fmt.Errorf("integrationMethod is %s", m.Method), "set integrationMethod to POST: Lambda knows no other"))
+		i.refuse(broken(fmt.Errorf("integrationMethod is %s", m.Method), "set integrationMethod to POST: Lambda knows no other"))
 		return
 	}
 	i.Target = function
@@ -49,7 +49,7 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 		}
 	}
 	if b.Lambda == nil {
-		i.call = refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
+		i.refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
 		return
 	}
 	p := &proxy{lambda: b.Lambda, invoker: by, function: function}

@@ -32,11 +32,12 @@ func (b Backends) customLambda(i *Integration, m *apigateway.Integration, st Sta
 		err = fmt.Errorf("integrationMethod is %s, and Lambda knows no other than POST", m.Method)
 	}
 	if err != nil {
-		i.call = refuse(broken(err, ""))
+		i.refuse(broken(err, ""))
 		return
 	}
 	i.Target = function
 	i.Values = c.requests.values() || c.responses.values()
+	i.Problems = append(problems(c.requests.requests.templates), c.responses.problems()...)
 	i.Caller = c.invoker.caller
 	i.call = c.call
 }

@@ -15,6 +15,7 @@ func (b Backends) mock(i *Integration, m *apigateway.Integration) {
 	request, answers := b.requestTemplates(m), b.responses(m.Responses)
 	i.Inline = !loop(request.templates) && !answers.loop()
 	i.Values = request.values() || answers.values()
+	i.Problems = append(problems(request.templates), answers.problems()...)
 	for key, t := range request.templates {
 		if text, ok := t.(literal); ok {
 			status, err := mockStatus(text)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -93,6 +94,32 @@ func needValues(templates map[string]Template) bool {
 		}
 	}
 	return false
+}
+
+// problems returns why templates could not be read.
+func problems(templates map[string]Template) []error {
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(templates)) {
+		if t, ok := templates[key].(invalid); ok {
+			errs = append(errs, t.err)
+		}
+	}
+	return errs
+}
+
+// problems returns what is wrong with keys and templates.
+func (rs *responses) problems() []error {
+	var errs []error
+	for i := range rs.all {
+		if rs.all[i].err != nil {
+			errs = append(errs, rs.all[i].err)
+		}
+		errs = append(errs, problems(rs.all[i].templates)...)
+	}
+	if rs.otherwise != nil {
+		errs = append(errs, problems(rs.otherwise.templates)...)
+	}
+	return errs
 }
 
 // responses chooses what answers for a backend.
