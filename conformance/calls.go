@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -99,7 +100,7 @@ func (r *run) remote(ctx context.Context, word, rest string) error {
 			o.sign = m[2]
 		}
 	}
-	if word == "post" || word == "get" || word == "delete" {
+	if word != "call" && word != "until" {
 		rest = option.ReplaceAllString(rest, "")
 	}
 	want, pattern := 0, ""
@@ -111,10 +112,9 @@ func (r *run) remote(ctx context.Context, word, rest string) error {
 		}
 		rest = strings.TrimSpace(rest[:m[0]])
 	}
-	do := func() (*answer, error) { return r.push(ctx, strings.ToUpper(word), rest, o) }
-	if word == "call" || word == "until" {
-		service, operation, body := callOf(rest)
-		do = func() (*answer, error) { return r.g.t.call(ctx, service, operation, body) }
+	do, err := r.doer(ctx, word, rest, o)
+	if err != nil {
+		return err
 	}
 	deadline := time.Now().Add(r.g.t.Patience)
 	for {
@@ -133,6 +133,30 @@ func (r *run) remote(ctx context.Context, word, rest string) error {
 			return err
 		}
 	}
+}
+
+// doer returns what a line calls.
+func (r *run) doer(ctx context.Context, word, rest string, o pushOptions) (func() (*answer, error), error) {
+	switch word {
+	case "call", "until":
+		service, operation, body := callOf(rest)
+		return func() (*answer, error) { return r.g.t.call(ctx, service, operation, body) }, nil
+	case "post-hex":
+		data, err := hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
+		return func() (*answer, error) { return r.push(ctx, http.MethodPost, string(data), o) }, err
+	case "flood": // COUNT TEXT: posts until one is refused, at most so many
+		w, text := words(rest, 1)
+		n, err := strconv.Atoi(w[0])
+		return func() (a *answer, err error) {
+			for range n {
+				if a, err = r.push(ctx, http.MethodPost, text, o); err != nil || a.status != http.StatusOK {
+					break
+				}
+			}
+			return a, err
+		}, err
+	}
+	return func() (*answer, error) { return r.push(ctx, strings.ToUpper(word), rest, o) }, nil
 }
 
 func checkAnswer(a *answer, want int, pattern string) error {

@@ -17,6 +17,7 @@ type object = map[string]any
 
 // A plan is an api block, read: what to deploy, and in which order.
 type plan struct {
+	backend      string
 	api, stage   object
 	undeployed   bool
 	integrations []part
@@ -72,8 +73,9 @@ func parseObject(text string) (object, error) {
 // planOf reads an api block.
 func planOf(lines []Line, v variables) (*plan, error) {
 	p := &plan{
-		api:   object{"name": v["name"], "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action"},
-		stage: object{"stageName": stageName},
+		backend: v["backend"],
+		api:     object{"name": v["name"], "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action"},
+		stage:   object{"stageName": stageName},
 	}
 	for _, l := range lines {
 		if l.Word == "handle" || l.Word == "before" {
@@ -116,6 +118,14 @@ func (p *plan) add(word, rest string) error {
 		return nil
 	case "route":
 		return p.addRoute(rest)
+	case "template":
+		name, text := words(rest, 1)
+		p.integrations = append(p.integrations, part{"template " + name[0], object{
+			"integrationType": "HTTP", "integrationMethod": "POST", "integrationUri": p.backend + "/template",
+			"templateSelectionExpression": `\$default`, "requestTemplates": object{"$default": text},
+		}})
+		p.routes = append(p.routes, plannedRoute{part: part{name[0], object{"routeKey": name[0]}}, integration: "template " + name[0]})
+		return nil
 	}
 	name, rest := words(rest, 1)
 	o, err := parseObject(rest)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -92,7 +93,7 @@ func (t *Target) runGroup(ctx context.Context, g *Group, cases []*Case) []Result
 	r := &group{Group: g, t: t, token: token, owners: map[string]*run{}, vars: variables{
 		"name": t.prefix + "-" + token, "token": token, "stage": stageName, "region": t.Region, "account": t.account, "role": t.role,
 		"backend": t.Public + "/g/" + token, "function": t.handler, "lambda": t.invocation(t.handler), "denied": t.invocation(t.denied), "prefix": t.prefix,
-		"alias": t.handler + ":live",
+		"past": strconv.FormatInt(time.Now().Add(-time.Hour).Unix(), 10), "future": strconv.FormatInt(time.Now().Add(4*time.Hour).Unix(), 10),
 	}}
 	r.direct = slices.ContainsFunc(g.API, func(l Line) bool { return l.Word == "handle" && strings.HasPrefix(l.Rest, "direct") })
 	t.backend.add(r)

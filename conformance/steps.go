@@ -53,7 +53,7 @@ func (r *run) step(ctx context.Context, l Line) error {
 		return r.connect(ctx, name, word, rest)
 	case "connect-and-leave":
 		return r.leave(ctx)
-	case "post", "get", "delete", "call", "until":
+	case "post", "get", "delete", "call", "until", "post-hex", "flood":
 		return r.remote(ctx, word, rest)
 	case "header":
 		return r.header(rest)
@@ -63,6 +63,12 @@ func (r *run) step(ctx context.Context, l Line) error {
 		w, other := words(rest, 1)
 		if w[0] == other {
 			return fmt.Errorf("both are %s", other)
+		}
+		return nil
+	case "at-least":
+		w, other := words(rest, 1)
+		if len(w[0]) < len(other) || len(w[0]) == len(other) && w[0] < other {
+			return fmt.Errorf("%s is less than %s", w[0], other)
 		}
 		return nil
 	case "order":
@@ -324,6 +330,13 @@ func (r *run) expect(ctx context.Context, c *client, word, rest string) error {
 			return matchText(rest, h.text)
 		}
 		return matchJSON(rest, h.text)
+	case "hears-pong": // somewhere behind frames
+		for h.op == opText {
+			if h, ok = c.next(ctx, patience); !ok {
+				return errors.New("heard no pong")
+			}
+		}
+		fallthrough
 	case "pong":
 		if h.op != opPong {
 			return fmt.Errorf("heard %s", h)
