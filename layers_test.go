@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/edge", "internal/console", "internal/gateway", "internal/service/*"},
 	{"internal/service/*/*/*"}, // suites and implementations of a service's own contracts
 	{"internal/gateway/*", "internal/service/*/*", "internal/edge/*"},
-	{"internal/gateway/frame", "internal/gateway/mapping", "internal/service/dynamodb/expr", "internal/service/cloudformation/template", "internal/service/lambda/runtime", "internal/service/states/asl"},
+	{"internal/gateway/frame", "internal/gateway/throttle", "internal/gateway/mapping", "internal/service/dynamodb/expr", "internal/service/cloudformation/template", "internal/service/lambda/runtime", "internal/service/states/asl"},
 	{"internal/service/dynamodb/item"},
 	{"internal/apigateway", "internal/resource"},
 	{"internal/awsapi/shapes/*"}, // generated from AWS's models
