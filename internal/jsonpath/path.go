@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/sallyport/sallyport/internal/json"
 )
 
 // ErrSyntax is wrapped by what Compile returns for text that is no path.
@@ -21,6 +23,7 @@ type Path struct {
 	steps    []step
 	definite bool
 	function bool // ends in a function
+	plain    json.Path
 }
 
 // Compile reads a path. One that begins with neither $ nor @ is taken as if $. stood before it, as Jayway does.
@@ -30,6 +33,11 @@ func Compile(source string) (*Path, error) {
 
 // Definite reports whether the path leads to one value: it has no wildcard, scan, slice, union or filter. Other paths give lists.
 func (p *Path) Definite() bool { return p.definite }
+
+// Plain returns the path as names and indexes, if it is nothing else.
+func (p *Path) Plain() (json.Path, bool) {
+	return p.plain, p.plain != nil
+}
 
 // Get returns the value at the path in doc, or all values at it as []any if it is not definite. found is false if a part that must be there
 // is missing; a path that is not definite is found with no values, too. The value may be part of doc.
@@ -55,10 +63,27 @@ func (p *Path) finish() {
 		s.certain = p.definite
 		p.definite = p.definite && s.definite()
 	}
+	p.plain = plain(p.steps)
 	p.function = len(p.steps) > 0 && p.steps[len(p.steps)-1].kind == function
 	if p.function && p.steps[0].kind == scan {
 		p.invert()
 	}
+}
+
+// plain returns steps as names and indexes, nil if there are others.
+func plain(steps []step) json.Path {
+	out := make(json.Path, len(steps))
+	for i, s := range steps {
+		switch {
+		case s.kind == property && len(s.names) == 1:
+			out[i] = json.Step{Name: s.names[0]}
+		case s.kind == index && len(s.indexes) == 1 && s.indexes[0] >= 0:
+			out[i] = json.Step{Index: s.indexes[0], Array: true}
+		default:
+			return nil
+		}
+	}
+	return out
 }
 
 // invert makes f($..a) of $..a.f(): Jayway applies a function behind a scan to all results together.

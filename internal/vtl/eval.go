@@ -229,7 +229,7 @@ func (s *state) at(v, index any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return v.Property(name), nil
+		return v.Property(&s.meter, name), nil
 	}
 	return nil, nil
 }
@@ -245,7 +245,7 @@ func (s *state) property(v any, name string) (any, error) {
 	case *Map:
 		return s.get(v, name)
 	case Object:
-		return v.Property(name), nil
+		return v.Property(&s.meter, name), nil
 	case *List:
 		switch {
 		case name == "empty":

@@ -145,7 +145,7 @@ func (r *reference) render(s *state) error {
 	}
 	if r.names != nil {
 		if p, ok := s.variable(r.slot).(Printer); ok {
-			if out, ok := p.AppendPath(s.out, r.names); ok {
+			if out, ok := p.AppendPath(&s.meter, s.out, r.names); ok {
 				s.out = out
 				return s.full()
 			}

@@ -8,10 +8,11 @@ import (
 
 // Values are nil (null: the empty string), bool, int64, float64, json.Number, string, *List, *Map and Object.
 
-// An Object is a value of another making. Its methods may call Spend of the meter.
+// An Object is a value of another making. What costs more than a step it spends; a meter that is spent ends the render soon, so the error
+// of Spend may be dropped.
 type Object interface {
 	// Property returns the value under name, nil if there is none.
-	Property(name string) any
+	Property(m *Meter, name string) any
 	// Call calls a method, and returns nil if there is none. args must not be kept.
 	Call(m *Meter, method string, args []any) (any, error)
 }
@@ -20,7 +21,7 @@ type Object interface {
 type Printer interface {
 	Object
 	// AppendPath appends it to dst, or reports false and leaves it to Property.
-	AppendPath(dst []byte, names []string) ([]byte, bool)
+	AppendPath(m *Meter, dst []byte, names []string) ([]byte, bool)
 }
 
 // A List is a list. Templates change it.
@@ -148,7 +149,7 @@ type mapEntry struct {
 	key string
 }
 
-func (e mapEntry) Property(name string) any {
+func (e mapEntry) Property(_ *Meter, name string) any {
 	switch name {
 	case "key":
 		return e.key
@@ -178,7 +179,7 @@ type loop struct {
 
 func (l *loop) hasNext() bool { return l.index+1 < l.count }
 
-func (l *loop) Property(name string) any {
+func (l *loop) Property(_ *Meter, name string) any {
 	switch name {
 	case "count":
 		return int64(l.index + 1)
@@ -203,15 +204,15 @@ func (l *loop) Property(name string) any {
 	return nil
 }
 
-func (l *loop) Call(_ *Meter, method string, args []any) (any, error) {
+func (l *loop) Call(m *Meter, method string, args []any) (any, error) {
 	if len(args) > 0 {
 		return nil, nil
 	}
 	switch method {
 	case "hasNext":
-		return l.Property("hasNext"), nil
+		return l.Property(m, "hasNext"), nil
 	case "isFirst", "isLast", "getCount", "getIndex", "getParent", "getTopmost":
-		return l.Property(getter(method)), nil
+		return l.Property(m, getter(method)), nil
 	case "stop":
 		return nil, errBreak
 	}

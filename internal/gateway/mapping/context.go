@@ -13,7 +13,7 @@ type requestContext struct{ call *Call }
 var _ vtl.Printer = (*requestContext)(nil)
 
 // Property implements vtl.Object.
-func (c *requestContext) Property(name string) any {
+func (c *requestContext) Property(m *vtl.Meter, name string) any {
 	switch name {
 	case "requestOverride":
 		return c.call.requestOverride()
@@ -23,6 +23,7 @@ func (c *requestContext) Property(name string) any {
 	if part, ok := c.call.parts[name]; ok {
 		return part
 	}
+	_ = m.Spend(len(c.call.Context) / 16)
 	raw := c.call.find(name)
 	if len(raw) == 0 {
 		if text := c.call.derived(name); text != "" {
@@ -49,13 +50,14 @@ func (c *requestContext) Property(name string) any {
 }
 
 // AppendPath implements vtl.Printer.
-func (c *requestContext) AppendPath(dst []byte, names []string) ([]byte, bool) {
+func (c *requestContext) AppendPath(m *vtl.Meter, dst []byte, names []string) ([]byte, bool) {
 	if names[0] == "requestOverride" || names[0] == "responseOverride" || len(names) > 2 {
 		return dst, false
 	}
 	if _, known := c.call.parts[names[0]]; known {
 		return dst, false // a template may have changed it
 	}
+	_ = m.Spend(len(c.call.Context) / 64)
 	raw := c.call.find(names...)
 	if len(raw) == 0 {
 		if len(names) == 1 {
@@ -82,7 +84,7 @@ func (c *requestContext) Call(m *vtl.Meter, method string, args []any) (any, err
 	switch {
 	case method == "get" && len(args) == 1:
 		name, err := vtl.String(m, args[0])
-		return c.Property(name), err
+		return c.Property(m, name), err
 	case method == "keySet" && len(args) == 0:
 		list := &vtl.List{}
 		v, err := json.ParseLenient(c.call.Context)
@@ -91,7 +93,7 @@ func (c *requestContext) Call(m *vtl.Meter, method string, args []any) (any, err
 				list.Items = append(list.Items, member.Name)
 			}
 		}
-		return list, m.Spend(len(list.Items))
+		return list, m.Spend(len(c.call.Context) / 16)
 	}
 	return nil, nil
 }

@@ -18,6 +18,7 @@ type input struct {
 	call  *Call
 	paths *jsonpath.Cache
 
+	scans  int // of the body as it is
 	parsed bool
 	doc    any   // the body, once parsed
 	err    error // why it could not be
@@ -26,24 +27,26 @@ type input struct {
 var _ vtl.Printer = (*input)(nil)
 
 // Property implements vtl.Object.
-func (in *input) Property(name string) any {
+func (in *input) Property(m *vtl.Meter, name string) any {
 	if name != "body" {
 		return nil
 	}
 	if len(in.body) == 0 {
 		return emptyBody
 	}
+	_ = m.Spend(len(in.body) / 16)
 	return string(in.body)
 }
 
 // AppendPath implements vtl.Printer. AWS: the body is a text, which has no members.
-func (in *input) AppendPath(dst []byte, names []string) ([]byte, bool) {
+func (in *input) AppendPath(m *vtl.Meter, dst []byte, names []string) ([]byte, bool) {
 	switch {
 	case names[0] != "body" || len(names) > 1:
 		return dst, true
 	case len(in.body) == 0:
 		return append(dst, emptyBody...), true
 	}
+	_ = m.Spend(len(in.body) / 64)
 	return append(dst, in.body...), true
 }
 
@@ -86,6 +89,13 @@ func (in *input) get(m *vtl.Meter, source string) (any, bool, error) {
 	if err := m.Spend(20 + len(in.body)/16); err != nil { // what is found is copied or printed
 		return nil, false, err
 	}
+	path, err := in.paths.Compile(source)
+	if err != nil {
+		return nil, false, fmt.Errorf("path %q: %w", source, err)
+	}
+	if v, found, known := in.scan(path); known {
+		return v, found, nil
+	}
 	if !in.parsed {
 		in.parsed = true
 		in.doc, in.err = json.ParseLenient(in.body)
@@ -96,16 +106,46 @@ func (in *input) get(m *vtl.Meter, source string) (any, bool, error) {
 	if in.err != nil {
 		return nil, false, fmt.Errorf("could not process payload: %w", in.err)
 	}
-	path, err := in.paths.Compile(source)
-	if err != nil {
-		return nil, false, fmt.Errorf("path %q: %w", source, err)
-	}
 	left := m.Left()
 	v, found, err := path.GetWithin(in.doc, &left)
 	if err == nil {
 		err = m.Spend(m.Left() - left)
 	}
 	return v, found, err
+}
+
+// Bounds of what is scanned: a body is parsed when it is long, or when much is asked of it.
+const (
+	maxScans   = 8
+	maxScanned = 8 << 10
+)
+
+// scan finds a plain value in a body that is JSON without parsing it. It reports whether it knows.
+func (in *input) scan(path *jsonpath.Path) (v any, found, known bool) {
+	steps, ok := path.Plain()
+	if !ok || in.parsed || in.scans >= maxScans || len(in.body) > maxScanned {
+		return nil, false, false
+	}
+	in.scans++
+	var span [1]json.Span
+	if !json.NewPicker(steps).Pick(in.body, span[:]) {
+		return nil, false, false
+	}
+	raw := span[0].Of(in.body)
+	if raw == nil {
+		return nil, false, true
+	}
+	switch raw[0] {
+	case '{', '[':
+		return nil, false, false
+	case '"':
+		return string(json.AppendUnquoted(nil, raw[1:len(raw)-1])), true, true
+	case 't', 'f':
+		return raw[0] == 't', true, true
+	case 'n':
+		return nil, true, true
+	}
+	return json.Number(raw), true, true
 }
 
 // params is $input.params(): all parameters.

@@ -15,7 +15,7 @@ import (
 // util is $util. AWS: it has these functions only; others print nothing.
 type util struct{}
 
-func (*util) Property(string) any { return nil }
+func (*util) Property(*vtl.Meter, string) any { return nil }
 
 // Call implements vtl.Object. Arguments that are no text count as what they print.
 func (*util) Call(m *vtl.Meter, method string, args []any) (any, error) {
