@@ -351,6 +351,7 @@ func (a *anyType) CreateOnly() []string       { return nil }
 func (a *anyType) Create(_ context.Context, r resource.Request) (resource.Result, error) {
 	return resource.Result{PhysicalID: r.PhysicalName(64)}, nil
 }
+
 func (a *anyType) Update(_ context.Context, r resource.Request) (resource.Result, error) {
 	return resource.Result{PhysicalID: r.PhysicalID}, nil
 }

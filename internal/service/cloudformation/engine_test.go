@@ -24,7 +24,6 @@ type shelf struct {
 	mu    sync.Mutex
 	items map[string]map[string]any // properties by physical id
 	log   []string                  // "create Topic1", "delete ..."
-	made  int
 
 	hold  chan struct{} // when set, Create waits for it
 	delay time.Duration

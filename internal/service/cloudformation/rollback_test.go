@@ -187,7 +187,6 @@ func TestRestart_DE106(t *testing.T) {
 }
 
 func TestFailedRollbackGoesOn(t *testing.T) {
-	w := start(t, cloudformation.Options{})
 	broken := false
 	typ := resource.New("Test::Sticky::Thing", resource.Handlers[struct{ V string }]{
 		Create: func(_ context.Context, r resource.Request, _ *struct{ V string }) (resource.Result, error) {
@@ -201,7 +200,7 @@ func TestFailedRollbackGoesOn(t *testing.T) {
 		},
 		Delete: func(context.Context, resource.Request) error { return nil },
 	})
-	w = start(t, cloudformation.Options{}, typ)
+	w := start(t, cloudformation.Options{}, typ)
 	text := `{"Resources":{"S":{"Type":"Test::Sticky::Thing","Properties":{"V":"1"}},"T":{"Type":"AWS::SNS::Topic","DependsOn":"S"}}}`
 	if _, _, err := w.deploy(t, "s", text); err != nil {
 		t.Fatal(err)

@@ -43,8 +43,12 @@ func TestWire(t *testing.T) {
 		status int
 		want   []string
 	}{
-		{"DE-099 unknown members and empty lists", url.Values{"Action": {"CreateChangeSet"}, "StackName": {"s"}, "ChangeSetName": {"c"}, "ChangeSetType": {"CREATE"}, "TemplateBody": {oneTopic}, "DeploymentConfig.Mode": {"EXPRESS"}, "Parameters": {""}, "Tags": {""}}, 200,
-			[]string{`<CreateChangeSetResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><CreateChangeSetResult>`, "<Id>arn:aws:cloudformation:us-east-1:111111111111:changeSet/c/"}},
+		{
+			"DE-099 unknown members and empty lists",
+			url.Values{"Action": {"CreateChangeSet"}, "StackName": {"s"}, "ChangeSetName": {"c"}, "ChangeSetType": {"CREATE"}, "TemplateBody": {oneTopic}, "DeploymentConfig.Mode": {"EXPRESS"}, "Parameters": {""}, "Tags": {""}},
+			200,
+			[]string{`<CreateChangeSetResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><CreateChangeSetResult>`, "<Id>arn:aws:cloudformation:us-east-1:111111111111:changeSet/c/"},
+		},
 		{"a review", url.Values{"Action": {"DescribeStacks"}}, 200, []string{"<Stacks><member>", "<StackStatus>REVIEW_IN_PROGRESS</StackStatus>"}},
 		{"an error", url.Values{"Action": {"DescribeStacks"}, "StackName": {"ghost"}}, 400, []string{"<Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id ghost does not exist</Message></Error>"}},
 		{"a missing change set", url.Values{"Action": {"DescribeChangeSet"}, "StackName": {"s"}, "ChangeSetName": {"none"}}, 404, []string{"<Code>ChangeSetNotFound</Code>"}},

@@ -126,10 +126,14 @@ func TestWire(t *testing.T) {
 	for _, tt := range []struct{ name, target, body, want string }{
 		{"DY-104", "DynamoDB_20120810.Nonsense", `{}`, `UnknownOperationException`},
 		{"DY-105", "DynamoDB_20120810.PutItem", `{"TableName":`, `SerializationException`},
-		{"values", "DynamoDB_20120810.PutItem", `{"TableName":"abc","Item":{"a":{"S":true}}}`,
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"TRUE_VALUE cannot be converted to String"}`},
-		{"not found", "DynamoDB_20120810.GetItem", `{"TableName":"abc","Key":{"a":{"S":"b"}}}`,
-			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`},
+		{
+			"values", "DynamoDB_20120810.PutItem", `{"TableName":"abc","Item":{"a":{"S":true}}}`,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"TRUE_VALUE cannot be converted to String"}`,
+		},
+		{
+			"not found", "DynamoDB_20120810.GetItem", `{"TableName":"abc","Key":{"a":{"S":"b"}}}`,
+			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status, _, body := post(tt.target, tt.body)

@@ -117,7 +117,8 @@ func (p *tableProperties) input(name string) *shapes.CreateTableInput {
 	}
 	for _, x := range p.LocalSecondaryIndexes {
 		in.LocalSecondaryIndexes = append(in.LocalSecondaryIndexes, &shapes.LocalSecondaryIndex{
-			IndexName: &x.IndexName, KeySchema: keyShapes(x.KeySchema), Projection: x.Projection.shape()})
+			IndexName: &x.IndexName, KeySchema: keyShapes(x.KeySchema), Projection: x.Projection.shape(),
+		})
 	}
 	if p.StreamSpecification != nil {
 		in.StreamSpecification = &shapes.StreamSpecification{StreamEnabled: new(true), StreamViewType: &p.StreamSpecification.StreamViewType}

@@ -76,16 +76,22 @@ func TestTables(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, in, want string }{
 		{"DY-021", create(hashA + defA), "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"},
-		{"throughput on demand", create(hashA + defA + ppr + `,"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}`),
-			"One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"},
+		{
+			"throughput on demand", create(hashA + defA + ppr + `,"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}`),
+			"One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
+		},
 		{"DY-022", create(hashA + defAB + ppr), "One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions"},
 		{"DY-022 with index", create(hashA + defAB + ppr + gsi("a")), "One or more parameter values were invalid: Some AttributeDefinitions are not used. AttributeDefinitions: [a, b], keys used: [a]"},
-		{"DY-023", create(hashA + defA + ppr + gsi("b")),
-			"One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [b], AttributeDefinitions: [a]"},
+		{
+			"DY-023", create(hashA + defA + ppr + gsi("b")),
+			"One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [b], AttributeDefinitions: [a]",
+		},
 		{"range first", create(`"KeySchema":[{"AttributeName":"a","KeyType":"RANGE"}],` + defA + ppr), "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"},
 		{"twice", create(hashA + `"AttributeDefinitions":[{"AttributeName":"a","AttributeType":"S"},{"AttributeName":"a","AttributeType":"N"}]` + ppr), "Attribute Name is duplicated: a"},
-		{"stream without view", create(hashA + defA + ppr + `,"StreamSpecification":{"StreamEnabled":true}`),
-			"One or more parameter values were invalid: Table is being created with a stream enabled, UpdateViewType is required"},
+		{
+			"stream without view", create(hashA + defA + ppr + `,"StreamSpecification":{"StreamEnabled":true}`),
+			"One or more parameter values were invalid: Table is being created with a stream enabled, UpdateViewType is required",
+		},
 		{"system tag", create(hashA + defA + ppr + `,"Tags":[{"Key":"aws:x","Value":"y"}]`), "Tag Key cannot be prefixed with aws:, Key: aws:x"},
 		{"name", strings.Replace(connections, "connections", "a!", 1), "~Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"},
 	} {

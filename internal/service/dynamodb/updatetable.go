@@ -167,8 +167,10 @@ func (d *definition) updateIndex(u *shapes.GlobalSecondaryIndexUpdate) error {
 		if find(*c.IndexName) >= 0 {
 			return item.Invalid("Attempting to create an index which already exists")
 		}
-		x := &shapes.GlobalSecondaryIndex{IndexName: c.IndexName, KeySchema: c.KeySchema, Projection: c.Projection,
-			ProvisionedThroughput: c.ProvisionedThroughput, OnDemandThroughput: c.OnDemandThroughput, WarmThroughput: c.WarmThroughput}
+		x := &shapes.GlobalSecondaryIndex{
+			IndexName: c.IndexName, KeySchema: c.KeySchema, Projection: c.Projection,
+			ProvisionedThroughput: c.ProvisionedThroughput, OnDemandThroughput: c.OnDemandThroughput, WarmThroughput: c.WarmThroughput,
+		}
 		for _, k := range keyNames(c.KeySchema) {
 			if !slices.Contains(attributeNames(d.Attributes), k) {
 				return item.Invalid(invalidValues + "AttributeDefinitions is not specified for index: " + *c.IndexName)

@@ -324,8 +324,10 @@ func TestSettings(t *testing.T) {
 		s.ok("DeleteProvisionedConcurrencyConfig", object{"FunctionName": "fn", "Qualifier": "1"})
 	})
 	t.Run("VpcConfig and tracing are kept", func(t *testing.T) {
-		s.ok("UpdateFunctionConfiguration", object{"FunctionName": "fn", "TracingConfig": object{"Mode": "Active"}, "VpcConfig": object{"SubnetIds": []any{"subnet-1"}, "SecurityGroupIds": []any{"sg-1"}},
-			"DeadLetterConfig": object{"TargetArn": "arn:aws:sqs:us-east-1:111111111111:dlq"}})
+		s.ok("UpdateFunctionConfiguration", object{
+			"FunctionName": "fn", "TracingConfig": object{"Mode": "Active"}, "VpcConfig": object{"SubnetIds": []any{"subnet-1"}, "SecurityGroupIds": []any{"sg-1"}},
+			"DeadLetterConfig": object{"TargetArn": "arn:aws:sqs:us-east-1:111111111111:dlq"},
+		})
 		c := s.ok("GetFunctionConfiguration", object{"FunctionName": "fn"}).json
 		if c["TracingConfig"].(object)["Mode"] != "Active" || c["VpcConfig"].(object)["SubnetIds"].([]any)[0] != "subnet-1" || c["DeadLetterConfig"].(object)["TargetArn"] == nil {
 			t.Errorf("%v", c)

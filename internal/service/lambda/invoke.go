@@ -40,6 +40,29 @@ func (s *Service) InvokeFrom(ctx context.Context, principal, sourceARN, function
 	return res.Payload, res.FunctionError != "", nil
 }
 
+// EnqueueFrom accepts an asynchronous call for another service; it is durable on return. Whom the function's resource policy must
+// allow is as for InvokeFrom.
+func (s *Service) EnqueueFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) error {
+	t, err := findTarget(ctx, functionARN, "")
+	if err != nil {
+		return err
+	}
+	e, err := s.lookup(ctx, t)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(principal, ".amazonaws.com") {
+		if err := s.mayInvoke(e, t, principal, sourceARN); err != nil {
+			return err
+		}
+	}
+	payload, err := checkPayload(event, "Event")
+	if err != nil {
+		return err
+	}
+	return s.enqueue(ctx, t, payload)
+}
+
 func (s *Service) invoke(ctx context.Context, in *shape.InvokeInput) (*shape.InvokeOutput, error) {
 	payload, err := checkPayload(in.Payload, deref(in.InvocationType))
 	if err != nil {

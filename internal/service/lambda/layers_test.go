@@ -40,13 +40,17 @@ func TestLayers(t *testing.T) {
 		s.invoke("js", "", `["dep one","one","one"]`)
 	})
 	t.Run("LA-048 import", func(t *testing.T) {
-		s.ok("CreateFunction", object{"FunctionName": "esm", "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": role, "Layers": []any{one},
-			"Code": object{"ZipFile": source(t, "index.mjs", "import dep from 'dep'; export const handler = async () => dep")}})
+		s.ok("CreateFunction", object{
+			"FunctionName": "esm", "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": role, "Layers": []any{one},
+			"Code": object{"ZipFile": source(t, "index.mjs", "import dep from 'dep'; export const handler = async () => dep")},
+		})
 		s.invoke("esm", "", `"dep one"`)
 	})
 	t.Run("LA-049 python", func(t *testing.T) {
-		s.ok("CreateFunction", object{"FunctionName": "py", "Runtime": "python3.12", "Handler": "app.handler", "Role": role, "Layers": []any{two},
-			"Code": object{"ZipFile": source(t, "app.py", "import pydep\ndef handler(e, c): return pydep.WORD")}})
+		s.ok("CreateFunction", object{
+			"FunctionName": "py", "Runtime": "python3.12", "Handler": "app.handler", "Role": role, "Layers": []any{two},
+			"Code": object{"ZipFile": source(t, "app.py", "import pydep\ndef handler(e, c): return pydep.WORD")},
+		})
 		s.invoke("py", "", `"pydep"`)
 	})
 	t.Run("read", func(t *testing.T) {

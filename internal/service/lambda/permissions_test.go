@@ -23,16 +23,31 @@ func TestPermissions(t *testing.T) {
 			in   object
 			want string
 		}{
-			{"source_arn", object{"Principal": "apigateway.amazonaws.com", "SourceArn": executeAPI + "api/*/$connect"},
-				`{"Sid":"source_arn","Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn","Condition":{"ArnLike":{"AWS:SourceArn":"` + executeAPI + `api/*/$connect"}}}`},
-			{"source_account", object{"Principal": "s3.amazonaws.com", "SourceAccount": account},
-				`{"Sid":"source_account","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn","Condition":{"StringEquals":{"AWS:SourceAccount":"` + account + `"}}}`},
-			{"account", object{"Principal": "222222222222"},
-				`{"Sid":"account","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:root"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn"}`},
-			{"anyone", object{"Principal": "*", "PrincipalOrgID": "o-1234567890"},
-				`{"Sid":"anyone","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1234567890"}}}`},
-			{"version", object{"Principal": "s3.amazonaws.com", "Qualifier": "1"},
-				`{"Sid":"version","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn:1"}`},
+			{
+				"source_arn",
+				object{"Principal": "apigateway.amazonaws.com", "SourceArn": executeAPI + "api/*/$connect"},
+				`{"Sid":"source_arn","Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn","Condition":{"ArnLike":{"AWS:SourceArn":"` + executeAPI + `api/*/$connect"}}}`,
+			},
+			{
+				"source_account",
+				object{"Principal": "s3.amazonaws.com", "SourceAccount": account},
+				`{"Sid":"source_account","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn","Condition":{"StringEquals":{"AWS:SourceAccount":"` + account + `"}}}`,
+			},
+			{
+				"account",
+				object{"Principal": "222222222222"},
+				`{"Sid":"account","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222222222222:root"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn"}`,
+			},
+			{
+				"anyone",
+				object{"Principal": "*", "PrincipalOrgID": "o-1234567890"},
+				`{"Sid":"anyone","Effect":"Allow","Principal":"*","Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1234567890"}}}`,
+			},
+			{
+				"version",
+				object{"Principal": "s3.amazonaws.com", "Qualifier": "1"},
+				`{"Sid":"version","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","Resource":"` + arnFn + `fn:1"}`,
+			},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				tt.in["FunctionName"], tt.in["StatementId"], tt.in["Action"] = "fn", tt.name, "lambda:InvokeFunction"

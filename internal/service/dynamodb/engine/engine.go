@@ -34,9 +34,10 @@ type Engine struct {
 	running chan struct{} // closed by Run
 	tasks   sync.WaitGroup
 
-	mu     sync.Mutex // guards all below
-	ctx    context.Context
-	spaces map[string]*Space
+	mu      sync.Mutex // guards all below
+	ctx     context.Context
+	stopped bool
+	spaces  map[string]*Space
 }
 
 // New returns an engine that looks for what has expired once in every interval sweep.
@@ -56,7 +57,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.log.Warn("could not list tables at start", "error", err)
 	}
 	<-ctx.Done()
-	e.mu.Lock() // nothing is started after this
+	e.mu.Lock()
+	e.stopped = true // nothing is started after this
 	e.mu.Unlock()
 	e.tasks.Wait()
 	return nil
@@ -106,7 +108,7 @@ func (e *Engine) open(ctx context.Context, l location) (*Space, error) {
 	if s := e.spaces[name]; s != nil {
 		return s, nil
 	}
-	if e.ctx.Err() != nil {
+	if e.stopped || e.ctx.Err() != nil {
 		return nil, ErrStopped
 	}
 	docs, err := e.stores.Open(ctx, name)

@@ -100,8 +100,10 @@ func faults(t *testing.T, seed uint64) {
 		}
 		return s, table
 	}
-	schema := Schema{ID: "c", Name: "counters", Stream: "s", Key: KeySchema{Hash: KeyAttr{"id", item.S}}, Description: json.RawMessage(`{}`),
-		Indexes: []Index{{Name: "byN", Global: true, Key: KeySchema{Hash: KeyAttr{"n", item.N}}}}}
+	schema := Schema{
+		ID: "c", Name: "counters", Stream: "s", Key: KeySchema{Hash: KeyAttr{"id", item.S}}, Description: json.RawMessage(`{}`),
+		Indexes: []Index{{Name: "byN", Global: true, Key: KeySchema{Hash: KeyAttr{"n", item.N}}}},
+	}
 	for {
 		s, err := nodes[0].Space(ctx, "000000000000", "us-east-1")
 		if err != nil {

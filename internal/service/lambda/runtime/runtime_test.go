@@ -13,8 +13,15 @@ import (
 
 func TestFamily(t *testing.T) {
 	for _, tt := range []struct{ name, family, version string }{
-		{"nodejs20.x", "nodejs", "20"}, {"nodejs8.10", "nodejs", "8.10"}, {"python3.12", "python", "3.12"}, {"go1.x", "go", "1"},
-		{"provided", "provided", ""}, {"provided.al2023", "provided", "al2023"}, {"java8.al2", "java", "8.al2"}, {"ruby3.3", "ruby", "3.3"}, {"odd", "odd", ""},
+		{"nodejs20.x", "nodejs", "20"},
+		{"nodejs8.10", "nodejs", "8.10"},
+		{"python3.12", "python", "3.12"},
+		{"go1.x", "go", "1"},
+		{"provided", "provided", ""},
+		{"provided.al2023", "provided", "al2023"},
+		{"java8.al2", "java", "8.al2"},
+		{"ruby3.3", "ruby", "3.3"},
+		{"odd", "odd", ""},
 	} {
 		if f, v := Family(tt.name); f != tt.family || v != tt.version {
 			t.Errorf("Family(%q) = %q %q, want %q %q", tt.name, f, v, tt.family, tt.version)

@@ -120,8 +120,10 @@ func code(t testing.TB, files ...string) string {
 func spec(t testing.TB, runtimeName, handler, dir string) (*Spec, *logSink) {
 	t.Helper()
 	sink := &logSink{}
-	return &Spec{ID: t.Name(), Account: "000000000000", Region: "us-east-1", FunctionName: "fn", Runtime: runtimeName, Handler: handler, CodeDir: dir,
-		Timeout: 10 * time.Second, Logs: sink}, sink
+	return &Spec{
+		ID: t.Name(), Account: "000000000000", Region: "us-east-1", FunctionName: "fn", Runtime: runtimeName, Handler: handler, CodeDir: dir,
+		Timeout: 10 * time.Second, Logs: sink,
+	}, sink
 }
 
 func invoke(t testing.TB, p *Pool, s *Spec, event string) Result {

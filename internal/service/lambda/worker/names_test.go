@@ -158,8 +158,10 @@ func (a *acceptor) Addr() net.Addr { return a.addr }
 
 // extra is what the server gives to every function.
 func (e *edge) extra() []string {
-	return []string{"SALLYPORT_NAMES=.amazonaws.com", "SALLYPORT_EDGE=" + e.addr, "NODE_EXTRA_CA_CERTS=" + e.ca, "AWS_CA_BUNDLE=" + e.ca, "REQUESTS_CA_BUNDLE=" + e.ca,
-		"HTTPS_PROXY=" + e.proxy, "SSL_CERT_FILE=" + e.ca, "AWS_ENDPOINT_URL=http://" + e.addr}
+	return []string{
+		"SALLYPORT_NAMES=.amazonaws.com", "SALLYPORT_EDGE=" + e.addr, "NODE_EXTRA_CA_CERTS=" + e.ca, "AWS_CA_BUNDLE=" + e.ca, "REQUESTS_CA_BUNDLE=" + e.ca,
+		"HTTPS_PROXY=" + e.proxy, "SSL_CERT_FILE=" + e.ca, "AWS_ENDPOINT_URL=http://" + e.addr,
+	}
 }
 
 // bundled gives a function the SDK that its runtime has on AWS, or skips the test.
@@ -185,36 +187,56 @@ func TestNames_Node_LA061(t *testing.T) {
 	p := startPool(t, Options{})
 	const host = "abc123.execute-api.us-east-1.amazonaws.com"
 	for _, tt := range []struct{ name, runtime, source, want string }{
-		{"v3 management API", "nodejs20.x", `
+		{
+			"v3 management API", "nodejs20.x", `
 const {ApiGatewayManagementApiClient, PostToConnectionCommand} = require("@aws-sdk/client-apigatewaymanagementapi");
 exports.handler = async () => { await new ApiGatewayManagementApiClient({endpoint: "https://` + host + `/prod"}).send(new PostToConnectionCommand({ConnectionId: "L0SM9cOFvHcCIhw=", Data: "hi"})) }`,
-			`POST https(` + host + `) ` + host + `/prod/@connections/L0SM9cOFvHcCIhw%3D "hi"`},
-		{"v3 as an ES module, default endpoint", "nodejs20.x", `
+			`POST https(` + host + `) ` + host + `/prod/@connections/L0SM9cOFvHcCIhw%3D "hi"`,
+		},
+		{
+			"v3 as an ES module, default endpoint", "nodejs20.x", `
 import {DynamoDBClient, ListTablesCommand} from "@aws-sdk/client-dynamodb";
 export const handler = async () => { delete process.env.AWS_ENDPOINT_URL; await new DynamoDBClient({}).send(new ListTablesCommand({})) }`,
-			`POST https(dynamodb.us-east-1.amazonaws.com) dynamodb.us-east-1.amazonaws.com/ "{}"`},
-		{"LA-060 v3 honours AWS_ENDPOINT_URL", "nodejs20.x", `
+			`POST https(dynamodb.us-east-1.amazonaws.com) dynamodb.us-east-1.amazonaws.com/ "{}"`,
+		},
+		{
+			"LA-060 v3 honours AWS_ENDPOINT_URL", "nodejs20.x", `
 const {DynamoDBClient, ListTablesCommand} = require("@aws-sdk/client-dynamodb");
 exports.handler = async () => { await new DynamoDBClient({}).send(new ListTablesCommand({})) }`,
-			`POST http ` + e.addr + `/ "{}"`},
-		{"v2 management API", "nodejs16.x", `
+			`POST http ` + e.addr + `/ "{}"`,
+		},
+		{
+			"v2 management API", "nodejs16.x", `
 const AWS = require("aws-sdk");
 exports.handler = async () => { await new AWS.ApiGatewayManagementApi({apiVersion: "2018-11-29", endpoint: "` + host + `/prod"}).postToConnection({ConnectionId: "x", Data: "hi"}).promise() }`,
-			`POST https(` + host + `) ` + host + `/prod/@connections/x "hi"`},
-		{"v2 DynamoDB with its default endpoint", "nodejs16.x", `
+			`POST https(` + host + `) ` + host + `/prod/@connections/x "hi"`,
+		},
+		{
+			"v2 DynamoDB with its default endpoint", "nodejs16.x", `
 const AWS = require("aws-sdk");
 exports.handler = async () => { await new AWS.DynamoDB().listTables({}).promise() }`,
-			`POST https(dynamodb.us-east-1.amazonaws.com) dynamodb.us-east-1.amazonaws.com/ "{}"`},
-		{"fetch", "nodejs20.x", `exports.handler = async () => { await (await fetch("https://` + host + `/prod", {method: "POST", body: "f"})).text() }`,
-			`POST https(` + host + `) ` + host + `/prod "f"`},
-		{"plain http", "nodejs20.x", `exports.handler = async () => { await (await fetch("http://` + host + `/prod")).text() }`,
-			`GET http ` + host + `/prod ""`},
-		{"http2", "nodejs20.x", `exports.handler = () => new Promise((ok, no) => { const c = require("http2").connect("https://` + host + `"); c.on("error", no); const r = c.request({":path": "/two"}); r.resume(); r.on("end", () => { c.close(); ok() }); r.end() })`,
-			`GET https(` + host + `) ` + host + `:443/two ""`},
-		{"https with an agent", "nodejs20.x", `exports.handler = () => new Promise((ok, no) => require("https").get({host: "` + host + `", path: "/a", agent: new (require("https").Agent)({keepAlive: true})}, (r) => { r.resume(); r.on("end", ok) }).on("error", no))`,
-			`GET https(` + host + `) ` + host + `/a ""`},
-		{"others are left alone", "nodejs20.x", `exports.handler = async () => { await (await fetch("http://` + e.addr + `/own")).text() }`,
-			`GET http ` + e.addr + `/own ""`},
+			`POST https(dynamodb.us-east-1.amazonaws.com) dynamodb.us-east-1.amazonaws.com/ "{}"`,
+		},
+		{
+			"fetch", "nodejs20.x", `exports.handler = async () => { await (await fetch("https://` + host + `/prod", {method: "POST", body: "f"})).text() }`,
+			`POST https(` + host + `) ` + host + `/prod "f"`,
+		},
+		{
+			"plain http", "nodejs20.x", `exports.handler = async () => { await (await fetch("http://` + host + `/prod")).text() }`,
+			`GET http ` + host + `/prod ""`,
+		},
+		{
+			"http2", "nodejs20.x", `exports.handler = () => new Promise((ok, no) => { const c = require("http2").connect("https://` + host + `"); c.on("error", no); const r = c.request({":path": "/two"}); r.resume(); r.on("end", () => { c.close(); ok() }); r.end() })`,
+			`GET https(` + host + `) ` + host + `:443/two ""`,
+		},
+		{
+			"https with an agent", "nodejs20.x", `exports.handler = () => new Promise((ok, no) => require("https").get({host: "` + host + `", path: "/a", agent: new (require("https").Agent)({keepAlive: true})}, (r) => { r.resume(); r.on("end", ok) }).on("error", no))`,
+			`GET https(` + host + `) ` + host + `/a ""`,
+		},
+		{
+			"others are left alone", "nodejs20.x", `exports.handler = async () => { await (await fetch("http://` + e.addr + `/own")).text() }`,
+			`GET http ` + e.addr + `/own ""`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file := "index.js"
