@@ -228,7 +228,9 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
-func (t *Table) variable() string  { return or(t.Variable, "CONNECTIONS_TABLE") }
+// VariableName returns Variable or its default.
+func (t *Table) VariableName() string { return or(t.Variable, "CONNECTIONS_TABLE") }
+
 func (t *Table) attribute() string { return or(t.Attribute, "connectionId") }
 func (t *Table) segments() int     { return or(t.Segments, 4) }
 

@@ -51,9 +51,9 @@ func (a *App) awsEngine(e *Event) (*onAWS, error) {
 		return nil, errors.New("wsapp: " + endpointVariable + " is not set")
 	}
 	if a.Table != nil {
-		on.table, on.attribute = os.Getenv(a.Table.variable()), a.Table.attribute()
+		on.table, on.attribute = os.Getenv(a.Table.VariableName()), a.Table.attribute()
 		if on.table == "" {
-			return nil, errors.New("wsapp: " + a.Table.variable() + ", the name of the table of connections, is not set")
+			return nil, errors.New("wsapp: " + a.Table.VariableName() + ", the name of the table of connections, is not set")
 		}
 	}
 	on.dynamo = or(os.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), or(os.Getenv("AWS_ENDPOINT_URL"), "https://dynamodb."+on.client.region+".amazonaws.com"))

@@ -114,6 +114,11 @@ func (a *App) subprotocol(r *Request) (string, error) {
 // Invoke answers one event as a Lambda function does: events of routes, and those of an authorizer. It is the app's function on AWS; it can be given to
 // aws-lambda-go's Start, too.
 func (a *App) Invoke(ctx context.Context, event json.RawMessage) (any, error) {
+	return a.InvokeOn(ctx, nil, event)
+}
+
+// InvokeOn is Invoke where the app runs on e; nil means AWS.
+func (a *App) InvokeOn(ctx context.Context, e Engine, event json.RawMessage) (any, error) {
 	var kind struct {
 		Type      string `json:"type"`
 		MethodARN string `json:"methodArn"`
@@ -128,9 +133,10 @@ func (a *App) Invoke(ctx context.Context, event json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := a.awsEngine(r.event)
-	if err != nil {
-		return nil, err
+	if e == nil {
+		if e, err = a.awsEngine(r.event); err != nil {
+			return nil, err
+		}
 	}
 	return a.Serve(ctx, e, r)
 }

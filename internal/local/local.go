@@ -7,6 +7,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"sync/atomic"
 
@@ -19,6 +20,9 @@ import (
 type Host struct {
 	App     *wsapp.App
 	Gateway *gateway.Gateway
+
+	// Authorized says that the gateway asks the app's authorizer, by way of a function, and not the app itself.
+	Authorized bool
 
 	// Engine wraps the host's engine; nil leaves it as it is.
 	Engine func(wsapp.Engine) wsapp.Engine
@@ -41,7 +45,7 @@ func (h *Host) Function() integration.Local {
 
 // call answers one event.
 func (h *Host) call(ctx context.Context, r *integration.Request) (integration.Response, error) {
-	req := wsapp.Request{RouteKey: r.RouteKey, ConnectionID: r.ConnectionID, RequestID: r.ID, Body: r.Body, Raw: r.Event, Source: r}
+	req := wsapp.Request{RouteKey: r.RouteKey, ConnectionID: r.ConnectionID, RequestID: r.ID, Body: r.Body, Raw: r.Event, Source: r, Authorized: h.Authorized}
 	serve := h.Serve
 	if serve == nil {
 		serve = h.App.Serve
@@ -60,6 +64,19 @@ func (h *Host) call(ctx context.Context, r *integration.Request) (integration.Re
 		}
 	}
 	return out, nil
+}
+
+// Invoke answers an event for all who are no route: an authorizer's, or one that somebody made up.
+func (h *Host) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	var e wsapp.Engine
+	if known := h.engine.Load(); known != nil {
+		e = *known
+	}
+	out, err := h.App.InvokeOn(ctx, e, event)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(out)
 }
 
 // engineOf returns the engine for the stage that a source ARN names: arn:aws:execute-api:{region}:{account}:{api}/{stage}/{route}.
