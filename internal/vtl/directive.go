@@ -110,8 +110,10 @@ func (p *parser) directive() (node, end, error) {
 		return stop{errBreak}, end{}, nil
 	case "set": // without parentheses, see atSet
 		return text(p.s[start:p.pos]), end{}, nil
-	case "parse", "include":
-		return &forbidden{p.offset + start, word}, end{}, p.arguments()
+	case "parse", "include", "macro":
+		if !p.arguments() {
+			return nil, end{}, p.errorf(start, "#%s without ( )", word)
+		}
 	}
 	var n node
 	var err error
@@ -122,10 +124,10 @@ func (p *parser) directive() (node, end, error) {
 		n, err = p.foreach(start)
 	case "define":
 		n, err = p.define(start)
+	case "parse", "include":
+		n = &forbidden{p.offset + start, word}
 	case "macro": // AWS: a macro renders nothing, and calls of it are text
-		if err = p.arguments(); err == nil {
-			_, err = p.body(word, start)
-		}
+		_, err = p.body(word, start)
 	}
 	if err != nil {
 		return nil, end{}, err
@@ -140,21 +142,20 @@ func (p *parser) unknown(word string, size int) node {
 	}
 	start := p.pos
 	p.pos += size
-	if p.arguments() != nil {
+	if !p.arguments() {
 		p.pos = start + size
 	}
 	return text(p.s[start:p.pos])
 }
 
 // maxArguments bounds what is searched for the end of arguments that nobody reads.
-const maxArguments = 8 << 10
+const maxArguments = 4 << 10
 
-// arguments moves behind what stands in parentheses, and the end of the line.
-func (p *parser) arguments() error {
-	start := p.pos
+// arguments moves behind what stands in parentheses and the end of the line. It reports whether there was something.
+func (p *parser) arguments() bool {
 	p.space()
 	if p.peek() != '(' {
-		return p.errorf(start, "( expected")
+		return false
 	}
 	depth := 0
 	for i := p.pos; i < min(len(p.s), p.pos+maxArguments); i++ {
@@ -165,17 +166,17 @@ func (p *parser) arguments() error {
 			if depth--; depth == 0 {
 				p.pos = i + 1
 				p.swallow()
-				return nil
+				return true
 			}
 		case '"', '\'':
-			n := strings.IndexByte(p.s[i+1:], c)
+			n := strings.IndexByte(p.s[i+1:min(len(p.s), p.pos+maxArguments)], c)
 			if n < 0 {
-				return p.errorf(i, "a string is not closed")
+				return false
 			}
 			i += n + 1
 		}
 	}
-	return p.errorf(start, "( without )")
+	return false
 }
 
 // body reads a block up to its #end.

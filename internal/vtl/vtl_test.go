@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/json"
 	"github.com/sallyport/sallyport/internal/vtl"
@@ -328,6 +329,23 @@ func TestLiteral(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("Literal of %q is %q, want %q", template, got, want)
+		}
+	}
+}
+
+// TestParseIsLinear holds that no template takes long to read, whatever it repeats.
+func TestParseIsLinear(t *testing.T) {
+	for name, piece := range map[string]string{
+		"unknown": "#a(", "unknown_quoted": `#a("`, "escapes": `\$a\#b`, "slashes": `\`, "dollars": "$ $", "hashes": "# #", "braces": "${", "blanks": "\t #", "strings": `#set($x="$a`, "references": "$a.b[0].c('')", "comments": "#**#", "ends": "#if(1)#end",
+	} {
+		source := strings.Repeat(piece, vtl.MaxSource/len(piece)-1) + " "
+		start := time.Now()
+		tmpl, err := vtl.Parse(source)
+		if err == nil {
+			_, _ = tmpl.Render(nil, data(t))
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s: took %v", name, took)
 		}
 	}
 }
