@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (b Backends) aws(i *Integration, m *apigateway.Integration, st Stage) {
 	if a.uri.action != "" {
 		a.path = readTarget("/")
 	}
-	i.Target = a.uri.host + " " + strings.TrimPrefix(uri[strings.LastIndexByte(uri, ':')+1:], "action/")
+	i.Target = a.uri.host + " " + cmp.Or(a.uri.action, a.uri.rest)
 	i.Values = a.requests.values() || a.responses.values()
 	i.Problems = append(problems(a.requests.requests.templates), a.responses.problems()...)
 	i.Caller = a.identity.caller
@@ -81,7 +82,7 @@ func (a *awsBackend) call(ctx context.Context, r *Request) (Response, error) {
 	out.add("Content-Type", "application/json")
 	out.add("User-Agent", "AmazonAPIGateway_"+a.api)
 	out.setHeader("X-Amzn-Apigateway-Api-Id", []string{a.api})
-	out.add("X-Amzn-Trace-Id", traceID())
+	out.add("X-Amzn-Trace-Id", traceOf(ctx))
 	who, err := a.identity.of(ctx, r)
 	if err != nil {
 		return Response{}, err
