@@ -164,6 +164,10 @@ func (s *state) callListPlain(l *List, method string) (any, error) {
 		return len(l.Items) == 0, nil
 	case "clear":
 		l.Items = nil
+	case "iterator", "listIterator":
+		return &iterator{items: l.Items[:len(l.Items):len(l.Items)]}, nil
+	case "toArray":
+		return &List{Items: slices.Clone(l.Items), array: true}, s.meter.Spend(len(l.Items))
 	case "toJSONString":
 		if l.JSON {
 			return s.string(l)

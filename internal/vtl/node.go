@@ -101,13 +101,17 @@ func (n *foreach) render(s *state) error {
 	return err
 }
 
-// items returns what #foreach goes over: the elements of a list, the values of a map, nothing else. AWS: a text has no rounds.
+// items returns what #foreach goes over: the elements of a list or what an iterator has left, the values of a map, nothing else. AWS: a text has no rounds.
 func items(v any) []any {
 	switch v := v.(type) {
 	case *List:
 		return v.Items[:len(v.Items):len(v.Items)]
 	case *Map:
 		return v.values()
+	case *iterator:
+		rest := v.items
+		v.items = nil
+		return rest
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package vtl
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/sallyport/sallyport/internal/json"
@@ -167,6 +168,26 @@ func (e mapEntry) Call(_ *Meter, method string, args []any) (any, error) {
 		return e.m.Get(e.key), nil
 	case method == "setValue" && len(args) == 1:
 		return e.m.Put(e.key, args[0]), nil
+	}
+	return nil, nil
+}
+
+// An iterator goes over a list once.
+type iterator struct{ items []any }
+
+func (it *iterator) Property(*Meter, string) any { return nil }
+
+func (it *iterator) Call(_ *Meter, method string, args []any) (any, error) {
+	switch {
+	case method == "hasNext" && len(args) == 0:
+		return len(it.items) > 0, nil
+	case method == "next" && len(args) == 0:
+		if len(it.items) == 0 {
+			return nil, errors.New("next: there are no more elements")
+		}
+		next := it.items[0]
+		it.items = it.items[1:]
+		return next, nil
 	}
 	return nil, nil
 }
