@@ -386,3 +386,21 @@ func JSONError(text []byte) string {
 	}
 	return jacksonError(text, err)
 }
+
+// Find returns the machine, this one or one within its states, that has a state of this name; nil if none has.
+func (m *Machine) Find(name string) *Machine {
+	if m.States[name] != nil {
+		return m
+	}
+	for _, s := range m.States {
+		for _, inner := range append(s.Branches, s.Processor) {
+			if inner == nil {
+				continue
+			}
+			if found := inner.Find(name); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}

@@ -23,8 +23,12 @@ type Env struct {
 type Failure struct {
 	Error, Cause string
 	Location     string // the field of a JSONata expression, for the event EvaluationFailed
+	Late         bool   // the expression itself went well; its value was wrong
 	Bare         bool   // the cause is not to be introduced by the state's name
 }
+
+// NoLocation is the location of a failure that stands in no field but is a failed evaluation.
+const NoLocation = "-"
 
 // Names of errors.
 const (

@@ -39,15 +39,18 @@ func (r *Retrier) Delay(n int, random func() uint64) time.Duration {
 	return time.Duration(d * float64(time.Second))
 }
 
-// Matches tells whether a list of ErrorEquals takes an error. AWS: States.ALL takes neither States.DataLimitExceeded nor
-// States.Runtime; States.TaskFailed takes all that a task can fail with but States.Timeout.
+// Matches tells whether a list of ErrorEquals takes an error. AWS: States.ALL does not take
+// States.DataLimitExceeded; States.TaskFailed takes all that a task can fail with but States.Timeout.
 func Matches(names []string, err string) bool {
+	if err == ErrRuntime { // AWS: it always ends the execution, even if it is named
+		return false
+	}
 	for _, name := range names {
 		switch name {
 		case err:
 			return true
 		case ErrAll:
-			if err != ErrRuntime && err != ErrDataLimit {
+			if err != ErrDataLimit {
 				return true
 			}
 		case ErrTaskFailed:

@@ -232,6 +232,10 @@ func (p *parser) literal(v any, at, kind string) {
 		if f, ok := floatOf(v); !ok || f < 0 || f > 100 {
 			p.schema(at, "Value must be between 0 and 100")
 		}
+	case "any":
+		if _, ok := intOf(v); !ok {
+			p.schema(at, "Expected value of type Integer")
+		}
 	default: // the least that a whole number may be
 		n, ok := intOf(v)
 		switch {

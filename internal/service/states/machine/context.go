@@ -71,7 +71,14 @@ func (r *Turn) context(t *Thread) *asl.Object {
 		return r.Context
 	}
 	x := r.X
-	execution := asl.NewObject("Id", x.ARN, "Input", r.decode(x.Input), "Name", x.Name, "RoleArn", x.RoleARN, "StartTime", Timestamp(x.Started))
+	name, role := t.State, any(x.RoleARN)
+	if r.Probe != nil {
+		name = "StateName" // AWS: whatever it is called
+	}
+	if x.RoleARN == "" {
+		role = nil
+	}
+	execution := asl.NewObject("Id", x.ARN, "Input", r.decode(x.Input), "Name", x.Name, "RoleArn", role, "StartTime", Timestamp(x.Started))
 	if !r.NoHistory {
 		execution.Set("RedriveCount", json.Number(strconv.Itoa(x.Redriven)))
 		if x.Redriven > 0 {
@@ -80,7 +87,12 @@ func (r *Turn) context(t *Thread) *asl.Object {
 	}
 	c := asl.NewObject("Execution", execution,
 		"StateMachine", asl.NewObject("Id", x.MachineARN, "Name", x.MachineName),
-		"State", asl.NewObject("Name", t.State, "EnteredTime", Timestamp(t.Entered), "RetryCount", json.Number(strconv.Itoa(t.RetryCount))))
+		"State", asl.NewObject("Name", name, "EnteredTime", Timestamp(t.Entered)))
+	switch s := r.stateOf(t); s.Type {
+	case "Task", "Parallel", "Map": // AWS: those that can be retried
+		state, _ := c.Get("State")
+		state.(*asl.Object).Set("RetryCount", json.Number(strconv.Itoa(t.RetryCount)))
+	}
 	if t.Task != nil && t.Task.Token != "" {
 		c.Set("Task", asl.NewObject("Token", t.Task.Token))
 	}

@@ -59,6 +59,7 @@ type Thread struct {
 	Item         json.RawMessage            `json:"item,omitempty"` // $$.Map.Item.Value
 	Entered      int64                      `json:"t,omitempty"`
 	EnteredEvent int64                      `json:"e,omitempty"`
+	EnteredPrev  int64                      `json:"ep,omitempty"` // the event before that
 	Prev         int64                      `json:"pe,omitempty"` // the event before the next
 	Retries      []int                      `json:"r,omitempty"`  // by retrier
 	RetryCount   int                        `json:"rc,omitempty"`
@@ -117,6 +118,8 @@ type Group struct {
 	Input     json.RawMessage   `json:"in,omitempty"` // what ItemSelector and branches see
 	Run       *MapRun           `json:"run,omitempty"`
 	LastEvent int64             `json:"last,omitempty"`
+	Writing   bool              `json:"w,omitempty"`    // its results are being written
+	MaxItems  int               `json:"mi,omitempty"`   // of the reader
 	ItemErrs  map[int][2]string `json:"errs,omitempty"` // of failed items of a distributed Map
 }
 

@@ -38,10 +38,12 @@ func (r *Turn) succeeded(t *Thread, s *asl.State, result any, merge bool) *asl.F
 	}
 	l.input = l.value
 	if merge {
+		r.see("afterResultSelector", l.value)
 		var failure *asl.Failure
 		if l.value, failure = r.place(t, s.ResultPath, l.value); failure != nil {
 			return failure
 		}
+		r.see("afterResultPath", l.value)
 	}
 	return r.leave(t, s, l)
 }
@@ -136,6 +138,11 @@ func (r *Turn) exit(t *Thread, s *asl.State, out json.RawMessage, assigned *asl.
 		t.Vars = vars
 		details = append([]any{"assignedVariables", texts, "assignedVariablesDetails", untruncated}, details...)
 	}
+	if r.Probe != nil {
+		r.Probe.Output, r.Probe.Next = out, l.next
+		r.Probe.end(r, Succeeded)
+		return nil
+	}
 	if l.prev > 0 {
 		t.Prev = l.prev
 	}
@@ -153,8 +160,8 @@ func (r *Turn) exit(t *Thread, s *asl.State, out json.RawMessage, assigned *asl.
 func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 	r.dropChildren(t)
 	cause := failure.Cause
-	if !failure.Bare {
-		failure = &asl.Failure{Error: failure.Error, Location: failure.Location, Bare: true,
+	if !failure.Bare && r.Probe == nil {
+		failure = &asl.Failure{Error: failure.Error, Location: failure.Location, Late: failure.Late, Bare: true,
 			Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.Name, t.EnteredEvent, cause)}
 		if failure.Location != "" && failure.Error == asl.ErrQuery {
 			r.evaluationFailed(t, s, failure)
@@ -163,9 +170,12 @@ func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 	if r.retry(t, s, failure) {
 		return
 	}
-	for _, c := range s.Catch {
+	for i, c := range s.Catch {
 		if !asl.Matches(c.ErrorEquals, failure.Error) {
 			continue
+		}
+		if r.Probe != nil {
+			r.Probe.Status, r.Probe.Failed, r.Probe.Details = "CAUGHT_ERROR", failure, asl.NewObject("catchIndex", i)
 		}
 		if again := r.catch(t, s, c, failure); again != nil {
 			r.uncaught(t, s, again)
@@ -181,7 +191,7 @@ func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 // uncaught ends a thread whose catcher failed itself.
 func (r *Turn) uncaught(t *Thread, s *asl.State, failure *asl.Failure) {
 	if !failure.Bare {
-		failure = &asl.Failure{Error: failure.Error, Location: failure.Location, Bare: true,
+		failure = &asl.Failure{Error: failure.Error, Location: failure.Location, Late: failure.Late, Bare: true,
 			Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.Name, t.EnteredEvent, failure.Cause)}
 		if failure.Location != "" {
 			r.evaluationFailed(t, s, failure)
@@ -190,8 +200,19 @@ func (r *Turn) uncaught(t *Thread, s *asl.State, failure *asl.Failure) {
 	r.threadFailed(t, failure)
 }
 
+// evaluationFailed writes the event of an expression that failed. AWS: it follows what the state's own first event follows.
 func (r *Turn) evaluationFailed(t *Thread, s *asl.State, failure *asl.Failure) {
-	r.on(t, "EvaluationFailed", "cause", failure.Cause, "error", failure.Error, "location", failure.Location, "state", s.Name)
+	if t.Prev == t.EnteredEvent && !failure.Late {
+		t.Prev = t.EnteredPrev
+	}
+	details := []any{"cause", failure.Cause, "error", failure.Error}
+	if failure.Location != asl.NoLocation {
+		details = append(details, "location", failure.Location)
+	}
+	r.on(t, "EvaluationFailed", append(details, "state", s.Name)...)
+	if s.Type == "Map" && t.Group == nil {
+		r.on(t, "MapStateFailed")
+	}
 }
 
 // retry lets a retrier that takes the failure do the state again later.
@@ -203,11 +224,22 @@ func (r *Turn) retry(t *Thread, s *asl.State, failure *asl.Failure) bool {
 		for len(t.Retries) <= i {
 			t.Retries = append(t.Retries, 0)
 		}
+		if r.Probe != nil {
+			t.Retries[i] = r.Probe.Retries
+			r.Probe.Details = asl.NewObject("retryIndex", i)
+		}
 		if int64(t.Retries[i]) >= rt.MaxAttempts {
 			return false
 		}
 		t.Retries[i]++
 		t.RetryCount++
+		if r.Probe != nil {
+			delay := rt.Delay(t.Retries[i], r.random)
+			r.Probe.Details = asl.NewObject("retryBackoffIntervalSeconds", int64(delay/time.Second), "retryIndex", i)
+			r.Probe.Failed = failure
+			r.Probe.end(r, "RETRIABLE")
+			return true
+		}
 		delay := rt.Delay(t.Retries[i], r.random)
 		t.Task, t.Group = nil, nil
 		r.park(t, Retrying, r.Now.Add(delay+time.Millisecond-1).UnixMilli())
@@ -256,6 +288,11 @@ func (r *Turn) threadFailed(t *Thread, failure *asl.Failure) {
 }
 
 func (r *Turn) endRoot(t *Thread, failure *asl.Failure) {
+	if r.Probe != nil {
+		r.Probe.Failed, r.Probe.Status = failure, Failed
+		r.Probe.end(r, Failed)
+		return
+	}
 	t.Group = nil
 	r.end(Failed, failure)
 }

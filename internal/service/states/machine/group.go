@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 )
@@ -13,6 +14,7 @@ import (
 const (
 	maxInline      = 40 // AWS's
 	maxDistributed = 256
+	maxItems       = 100_000_000 // AWS's
 )
 
 // parallel begins all branches.
@@ -20,6 +22,9 @@ func (r *Turn) parallel(t *Thread, s *asl.State) *asl.Failure {
 	_, args, failure := r.arguments(t, s)
 	if failure != nil {
 		return failure
+	}
+	if r.Probe != nil {
+		return r.probed(t, s)
 	}
 	r.on(t, "ParallelStateStarted")
 	r.park(t, Children, 0)
@@ -55,10 +60,20 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 		}
 	}
 	g := &Group{Input: asl.Encode(input)}
-	if failure = limits(env, s, g); failure != nil {
+	most, failure := limit(env, &s.MaxConcurrency, "integer")
+	if failure != nil {
 		return failure
 	}
 	r.on(t, "MapStateStarted", "length", json.Number(strconv.Itoa(len(items))))
+	if failure = limits(env, s, g, most); failure != nil {
+		return failure
+	}
+	if r.Probe != nil && s.ItemsPath != nil {
+		r.see("afterItemsPath", items)
+	}
+	if r.Probe != nil {
+		return r.probedMap(t, s, g, items, most)
+	}
 	r.park(t, Children, 0)
 	t.Group = g
 	for _, v := range items {
@@ -77,6 +92,13 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 			return failure
 		}
 	}
+	if most, failure = limit(env, &s.Reader.MaxItems, "integer"); failure != nil {
+		return failure
+	}
+	if most < 0 || most > maxItems {
+		return runtimeFailure("field MaxItems must be positive") // it is no failure of the reader
+	}
+	g.MaxItems = int(most)
 	t.Task = &Task{Resource: s.Reader.Resource, Input: asl.Encode(args), RequestID: r.UUID()}
 	r.park(t, Reading, 0)
 	return nil
@@ -116,7 +138,7 @@ func itemsOf(env *asl.Env, s *asl.State, input any) ([]any, *asl.Failure) {
 		if v, failure = s.ItemsPath.Lookup(env); failure != nil {
 			return nil, failure
 		}
-		where = s.ItemsPath.String()
+		where = "$" + strings.TrimLeft(s.ItemsPath.String(), "$")
 	case s.Items != nil:
 		var failure *asl.Failure
 		if v, failure = s.Items.Eval(env); failure != nil {
@@ -130,17 +152,13 @@ func itemsOf(env *asl.Env, s *asl.State, input any) ([]any, *asl.Failure) {
 	case s.Items != nil && s.Items.Query() != nil:
 		return nil, s.Items.Query().NotA("Items", "array", v)
 	case s.JSONata:
-		return nil, &asl.Failure{Error: asl.ErrQuery, Location: "Items", Cause: "Map state input must be an array but was: " + string(asl.Encode(v))}
+		return nil, &asl.Failure{Error: asl.ErrQuery, Location: asl.NoLocation, Cause: "Map state input must be an array but was: " + string(asl.Encode(v))}
 	}
 	return nil, runtimeFailure("Reference path \"%s\" must point to array.", where)
 }
 
-// limits evaluates the numbers of a Map state.
-func limits(env *asl.Env, s *asl.State, g *Group) *asl.Failure {
-	most, failure := limit(env, &s.MaxConcurrency, "integer")
-	if failure != nil {
-		return failure
-	}
+// limits evaluates the numbers of a Map state. AWS: it does so after the event that the state started.
+func limits(env *asl.Env, s *asl.State, g *Group, most float64) *asl.Failure {
 	count, failure := limit(env, &s.ToleratedCount, "integer")
 	if failure != nil {
 		return failure
@@ -177,6 +195,9 @@ func limit(env *asl.Env, f *asl.Field, kind string) (float64, *asl.Failure) {
 		return 0, failure
 	}
 	n, ok := v.(json.Number)
+	if digits, isText := v.(string); isText && f.Query == nil { // AWS: text that is a number counts
+		n, ok = json.Number(digits), true
+	}
 	x, err := n.Float64()
 	whole := kind == "float" || x == math.Trunc(x)
 	switch {
@@ -393,6 +414,7 @@ func (r *Turn) groupDone(t *Thread, s *asl.State) *asl.Failure {
 			return failure
 		}
 		t.Task = &Task{Resource: s.Writer.Resource, Input: args, RequestID: r.UUID()}
+		g.Writing = true
 		r.park(t, Reading, 0)
 		return nil
 	}
@@ -447,7 +469,7 @@ func (r *Turn) read(t *Thread, res Result) {
 		return
 	}
 	var failure *asl.Failure
-	if g.Done < g.Count || g.Count == 0 && res.Items != nil {
+	if !g.Writing {
 		g.Items = res.Items
 		t.Phase, t.Task = Children, nil
 		failure = r.begin(t, s)
@@ -482,4 +504,27 @@ func (x *Execution) MapRuns() []*MapRun {
 // String shows where an execution is, for tests and logs.
 func (x *Execution) String() string {
 	return fmt.Sprintf("%s %s, %d threads, %d events", x.ARN, x.Status, len(x.Threads), x.LastEvent)
+}
+
+// UpdateMapRun changes the limits of a map run that is not over. What is nil stays.
+func (x *Execution) UpdateMapRun(arn string, most, count *int64, percentage *float64) {
+	for _, t := range x.Threads {
+		if t.Group == nil || t.Group.Run == nil || t.Group.Run.ARN != arn {
+			continue
+		}
+		g, run := t.Group, t.Group.Run
+		if most != nil {
+			run.Max, g.Max = int(*most), maxDistributed
+			if *most > 0 {
+				g.Max = min(g.Max, int(*most))
+			}
+		}
+		if count != nil {
+			run.TolCount = *count
+		}
+		if percentage != nil {
+			run.TolPct = *percentage
+		}
+		g.Tolerated = max(float64(run.TolCount), run.TolPct*float64(g.Count)/100)
+	}
 }

@@ -25,7 +25,7 @@ func (r *Turn) event(prev int64, kind string, details ...any) int64 {
 	x := r.X
 	x.LastEvent++
 	e := Event{ID: x.LastEvent, Prev: prev, At: r.Now.UnixMilli(), Type: kind}
-	if len(details) > 0 {
+	if details != nil {
 		e.Details = asl.Encode(asl.NewObject(details...))
 	}
 	if r.NoHistory {

@@ -24,8 +24,13 @@ type Turn struct {
 	// Context replaces the context object, and Region is where events say that tasks are.
 	Context *asl.Object
 	Region  string
+	// Token makes a task token of a secret, by which the thread is found again.
+	Token func(thread int, secret string) string
 	// MaxSize bounds payloads; zero is AWS's limit.
 	MaxSize int
+
+	// Probe watches the one state that is run, if not nil.
+	Probe *Probe
 
 	overflowing bool
 }
@@ -98,7 +103,7 @@ func (r *Turn) step(t *Thread) {
 		if !t.Silent {
 			prev := t.Prev
 			t.Prev = r.event(prev, s.Type+"StateEntered", "input", string(t.Input), "inputDetails", untruncated, "name", s.Name)
-			t.EnteredEvent = t.Prev
+			t.EnteredEvent, t.EnteredPrev = t.Prev, prev
 		}
 	}
 	var failure *asl.Failure
@@ -188,6 +193,12 @@ func (x *Execution) Calls(owner string) []*Thread {
 	return list
 }
 
+// Places gives a thread that reads or writes outside what its state says of that.
+func (r *Turn) Places(t *Thread) (*asl.Reader, *asl.Writer) {
+	s := r.stateOf(t)
+	return s.Reader, s.Writer
+}
+
 // Tick fires the timers that are due.
 func (r *Turn) Tick() {
 	now := r.Now.UnixMilli()
@@ -228,7 +239,7 @@ func (r *Turn) Abort(errorName, cause *string) {
 	x := r.X
 	x.keepRoot()
 	x.Status, x.Stopped, x.Error, x.Cause, x.Deadline = Aborted, r.Now.UnixMilli(), errorName, cause, 0
-	var details []any
+	details := []any{}
 	if cause != nil {
 		details = append(details, "cause", *cause)
 	}
@@ -251,7 +262,7 @@ func (r *Turn) end(status string, failure *asl.Failure) {
 	if status == TimedOut {
 		kind = "ExecutionTimedOut"
 	}
-	var details []any
+	details := []any{}
 	if failure != nil {
 		if failure.Cause != "" {
 			x.Cause = new(failure.Cause)

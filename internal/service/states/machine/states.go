@@ -11,13 +11,18 @@ import (
 // input returns what the state works on: its input after InputPath.
 func (r *Turn) input(t *Thread, s *asl.State) (any, *asl.Failure) {
 	raw := r.decode(t.Input)
+	var failure *asl.Failure
 	switch {
 	case s.InputPath == nil:
-		return raw, nil
 	case s.InputPath.Null:
-		return asl.NewObject(), nil
+		raw = asl.NewObject()
+	default:
+		raw, failure = s.InputPath.Expr.Lookup(r.env(t, raw))
 	}
-	return s.InputPath.Expr.Lookup(r.env(t, raw))
+	if failure == nil && !s.JSONata {
+		r.see("afterInputPath", raw)
+	}
+	return raw, failure
 }
 
 // arguments returns what the state does its work with: Parameters or Arguments, or else its input.
@@ -32,6 +37,11 @@ func (r *Turn) arguments(t *Thread, s *asl.State) (input, args any, failure *asl
 	case s.Arguments != nil:
 		args, failure = s.Arguments.Eval(r.env(t, input))
 	}
+	if failure == nil && !s.JSONata {
+		r.see("afterParameters", args)
+	} else if failure == nil && s.Arguments != nil {
+		r.see("afterArguments", args)
+	}
 	return input, args, failure
 }
 
@@ -42,6 +52,7 @@ func (r *Turn) pass(t *Thread, s *asl.State) *asl.Failure {
 	}
 	if s.HasResult {
 		result = s.Result
+		r.see("result", result)
 	}
 	return r.succeeded(t, s, result, !s.JSONata)
 }
@@ -133,7 +144,7 @@ func (r *Turn) until(env *asl.Env, s *asl.State) (int64, *asl.Failure) {
 	case f.Query != nil && (!isNumber || err != nil):
 		return 0, f.Query.NotA(f.Name, "number", v)
 	case f.Query != nil && seconds < 0:
-		return 0, &asl.Failure{Error: asl.ErrQuery, Location: f.Name, Cause: fmt.Sprintf("The Seconds field must be a positive integer: %d", seconds)}
+		return 0, &asl.Failure{Error: asl.ErrQuery, Location: f.Name, Late: true, Cause: fmt.Sprintf("The Seconds field must be a positive integer: %d", seconds)}
 	case !isNumber || err != nil:
 		return 0, runtimeFailure("The SecondsPath parameter cannot be parsed as a long value: %s == %s", f.Expr, text(v))
 	case seconds < 0:
@@ -149,7 +160,7 @@ func timestamp(f *asl.Field, v any) (int64, *asl.Failure) {
 	case err == nil:
 		return at.Add(time.Millisecond - 1).UnixMilli(), nil
 	case f.Query != nil:
-		return 0, &asl.Failure{Error: asl.ErrQuery, Location: f.Name, Cause: "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: " + text(v)}
+		return 0, &asl.Failure{Error: asl.ErrQuery, Location: f.Name, Late: true, Cause: "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: " + text(v)}
 	}
 	return 0, runtimeFailure("The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: %s == %s", f.Expr, text(v))
 }
@@ -169,6 +180,9 @@ func runtimeFailure(format string, args ...any) *asl.Failure {
 // fail ends the thread as a Fail state says.
 func (r *Turn) fail(t *Thread, s *asl.State) {
 	env := r.env(t, r.decode(t.Input))
+	if !s.JSONata {
+		r.see("afterInputPath", env.Input)
+	}
 	failure := &asl.Failure{Bare: true}
 	for _, part := range []struct {
 		f  *asl.Field

@@ -59,11 +59,14 @@ func (r *Turn) task(t *Thread, s *asl.State) *asl.Failure {
 	return nil
 }
 
-// token makes a task token: the execution's number of it, which nobody can guess.
-func (r *Turn) token(*Thread) string {
+// token makes a task token around a secret that nobody can guess.
+func (r *Turn) token(t *Thread) string {
 	b := strconv.AppendUint(nil, r.random(), 36)
-	b = strconv.AppendUint(b, r.random(), 36)
-	return string(b)
+	b = strconv.AppendUint(append(b, '-'), r.random(), 36)
+	if r.Token == nil {
+		return string(b)
+	}
+	return r.Token(t.ID, string(b))
 }
 
 // seconds evaluates TimeoutSeconds or HeartbeatSeconds; zero is none.
