@@ -13,6 +13,8 @@ type Caller struct {
 	Service     string // "apigateway.amazonaws.com" when one of our services calls; then ARN is that of the resource it calls for
 	SourceIP    string
 	UserAgent   string
+	Endpoint    string // "http://localhost:4566": what the request was sent to; "" inside the process
+	Trace       string // X-Ray's header for what the caller calls: "Root=1-…;Parent=…;Sampled=0"; "" if there is none
 	Admin       bool // may do all: the admin key, or the server itself
 
 	// Session is what restricts a session further than its role: policy documents and ARNs of managed policies; usually nil.
@@ -35,3 +37,6 @@ func CallerOf(ctx context.Context) Caller {
 	}
 	return c
 }
+
+// NewRequestID returns an ID for a request that did not come by HTTP: a UUID.
+func NewRequestID() string { return requestID() }

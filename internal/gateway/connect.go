@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
@@ -68,6 +70,11 @@ type upgrade struct {
 	guest   guest
 	st      *stage // nil if there is none
 	r       *route // $connect; nil if there is none
+
+	called         bool // the backend was called
+	took           time.Duration
+	answered       int
+	payload, reply []byte // of the backend, if somebody wants them
 }
 
 // run takes the steps that may block.
@@ -83,6 +90,7 @@ func (u *upgrade) run() {
 	if caller := u.guest.caller; caller != nil && u.st.actsAsCaller {
 		u.g.signers.Store(u.s, caller)
 	}
+	u.st.connects.connects.Add(1)
 	resp := integration.Response{Status: 200}
 	if u.r != nil && (u.r.backend != nil || u.r.target != nil) {
 		var err error
@@ -114,7 +122,7 @@ func (u *upgrade) invoke() (integration.Response, error) {
 		req.RouteKey, req.ConnectionID, req.ID = u.r.key, u.id.String(), u.request.String()
 	}
 	if b.Event || b.Local {
-		req.Event = moment{request: u.request, at: later(u.g.now(), u.at)}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
+		req.Event = moment{request: u.request, at: later(u.g.now(), u.at), connection: u.id}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
 	}
 	if b.Values {
 		req.Values = u.values()
@@ -122,9 +130,19 @@ func (u *upgrade) invoke() (integration.Response, error) {
 	if b.Caller {
 		req.Caller = u.g.signer(u.s)
 	}
-	ctx, cancel := u.g.callContext(u.st, u.r, u.request)
+	req.Trace = u.g.traceHeader(u.id, u.request)
+	ctx, cancel := u.g.callContext(u.st, u.r, u.request, req.Trace)
 	defer cancel()
-	return b.Call(ctx, req)
+	began := u.g.now()
+	resp, err := b.Call(ctx, req)
+	u.called, u.took, u.answered = true, max(u.g.now().Sub(began), 0), resp.Status
+	if b.Type != apigateway.Mock {
+		u.r.meter.took(u.took)
+	}
+	if u.st.wish.Bodies {
+		u.payload, u.reply = req.Event, resp.Body
+	}
+	return resp, err
 }
 
 func later(a, b time.Time) time.Time {
@@ -141,7 +159,7 @@ func (u *upgrade) accept(resp integration.Response) {
 		u.refuse(refused(502, internalError, err, "return a subprotocol that can be a header's value"))
 		return
 	}
-	if err != nil || !u.g.silent() {
+	if err != nil || u.st.wish.Successes {
 		r := u.record()
 		r.Status = 101
 		if err != nil {
@@ -166,6 +184,7 @@ func (u *upgrade) decline(status int) {
 		u.refuse(refused(502, internalError, fmt.Errorf("$connect answered status %d, which is none of HTTP's", status), "answer 200 to accept or 4xx to refuse"))
 		return
 	}
+	u.st.connects.ended(u.called, status, nil)
 	_ = u.conn.Refuse(status, []loop.Header{{Name: "x-amzn-RequestId", Value: u.request.String()}}, nil)
 	r := u.record()
 	r.Status, r.Error = status, fmt.Sprintf("refused with %d", status)
@@ -176,6 +195,9 @@ func (u *upgrade) decline(status int) {
 // refuse answers with what the gateway decided on.
 func (u *upgrade) refuse(no *refusal) {
 	u.g.signers.Delete(u.s)
+	if u.st != nil {
+		u.st.connects.ended(u.called, 0, &no.Failure)
+	}
 	no.answer(u.conn, u.request)
 	r := u.record()
 	r.failed(&no.Failure)
@@ -185,10 +207,13 @@ func (u *upgrade) refuse(no *refusal) {
 func (u *upgrade) record() Record {
 	r := Record{
 		Kind: Connect, At: u.at, Connection: u.id.String(), RequestID: u.request.String(), SourceIP: sourceIP(u.h),
-		Latency: max(u.g.now().Sub(u.at), 0),
+		Latency: max(u.g.now().Sub(u.at), 0), Called: u.called, Integrated: u.took, Answered: u.answered, Request: u.payload, Reply: u.reply,
 	}
 	if u.st != nil {
-		r.Account, r.Region, r.API, r.Stage = u.st.account, u.st.region, u.st.api, u.st.name
+		u.st.told(&r)
+		if u.st.wish.Variables {
+			r.Variables = u.variables()
+		}
 	}
 	if u.r != nil {
 		r.Route = u.r.key
@@ -197,4 +222,19 @@ func (u *upgrade) record() Record {
 		}
 	}
 	return r
+}
+
+// connectOnly stands for a $connect route where there is none.
+var connectOnly = &route{quoted: []byte(`"` + connectKey + `"`)}
+
+// variables returns $context. A connection that was refused early has no head yet.
+func (u *upgrade) variables() []byte {
+	var head []byte
+	if u.s != nil {
+		head = u.s.head
+	}
+	if head == nil {
+		head = u.appendHead(nil)
+	}
+	return moment{request: u.request, at: u.at}.appendVariables(nil, u.st, cmp.Or(u.r, connectOnly), head, "CONNECT", nil)
 }

@@ -24,14 +24,20 @@ const askTimeout = 5 * time.Second
 func (g *Gateway) Post(ctx context.Context, api, stage, connectionID string, data []byte) error {
 	at := g.now()
 	err := g.post(ctx, api, stage, connectionID, data)
-	if err == nil && g.silent() {
+	st := g.servedNow(api, stage)
+	if err == nil && st != nil {
+		st.meter.messages.Add(1)
+	}
+	if err == nil && (st == nil || !st.wish.Successes) {
 		return nil
 	}
 	r := Record{
 		Kind: Push, At: at, API: api, Stage: stage, Connection: connectionID, RequestID: awsapi.CallerOf(ctx).RequestID,
 		Status: 200, Out: len(data), Latency: max(g.now().Sub(at), 0),
 	}
-	r.Account, r.Region, _ = g.Served(api, stage)
+	if st != nil {
+		st.told(&r)
+	}
 	if err != nil {
 		r.Cause, r.Out = err, 0
 		r.Status, r.Error = 500, internalError
@@ -315,4 +321,12 @@ func decodeQuestion(b []byte) (question, error) {
 	}
 	q.data = b
 	return q, nil
+}
+
+// servedNow returns a stage as it is now, nil if there is none.
+func (g *Gateway) servedNow(api, name string) *stage {
+	if s := g.served.find(api, name); s != nil {
+		return s.current.Load()
+	}
+	return nil
 }

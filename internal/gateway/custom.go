@@ -40,7 +40,7 @@ func (u *upgrade) askAuthorizer() *refusal {
 	}
 	at := later(u.g.now(), u.at)
 	head := u.appendHead(nil)
-	m := moment{request: u.request, at: at}
+	m := moment{request: u.request, at: at, connection: u.id}
 	_, query, _ := strings.Cut(u.h.Target, "?")
 	decision, err := a.Authorize(u.authorizerContext(a), &authorizer.Request{
 		Header:   u.h.Get,

@@ -31,6 +31,7 @@ func (g *Gateway) disconnect(s *session, e loop.Closure) {
 	}
 	c := g.newCall()
 	c.kind, c.s, c.st, c.r, c.code = Disconnect, s, st, st.disconnect, e.Code
+	c.ended = e
 	c.m = moment{request: g.requestID(at), at: at}
 	switch {
 	case c.r == nil:

@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"strconv"
 	"strings"
@@ -46,8 +44,9 @@ func appendHead(dst []byte, st *stage, id loop.ID, connectedAt time.Time, h *loo
 
 // A moment is what is particular about one event.
 type moment struct {
-	request loop.ID
-	at      time.Time
+	request    loop.ID
+	at         time.Time
+	connection loop.ID // of events with headers
 }
 
 // appendContext appends `"requestContext":{…}`; extra are members of one kind of event, each with a comma behind it.
@@ -113,7 +112,7 @@ func (m moment) appendAuthorizer(dst []byte, st *stage, methodARN string, r *rou
 	dst = append(dst, `{"type":"REQUEST","methodArn":`...)
 	dst = json.AppendQuoted(dst, methodARN)
 	dst = append(dst, ',')
-	f := eventHeaders(st, domainOf(head), h, m.at)
+	f := eventHeaders(st, domainOf(head), h, traceRoot(m.connection))
 	for _, name := range [...]string{"Connection", "Upgrade"} {
 		f.add(name, h.Get(name), strings.EqualFold)
 	}
@@ -132,7 +131,7 @@ func (m moment) appendAuthorizer(dst []byte, st *stage, methodARN string, r *rou
 // appendConnect appends a CONNECT event.
 func (m moment) appendConnect(dst []byte, st *stage, r *route, head []byte, h *loop.Handshake) []byte {
 	dst = append(dst, '{')
-	dst = eventHeaders(st, domainOf(head), h, m.at).append(dst, "headers", "multiValueHeaders")
+	dst = eventHeaders(st, domainOf(head), h, traceRoot(m.connection)).append(dst, "headers", "multiValueHeaders")
 	if _, query, ok := strings.Cut(h.Target, "?"); ok && query != "" {
 		dst = queryFields(query).append(dst, "queryStringParameters", "multiValueQueryStringParameters")
 	}
@@ -195,7 +194,7 @@ func appendName(dst []byte, i int, name string) []byte {
 // eventHeaders are the headers that a function sees: the client's, with their case, without those of the connection itself, and those that
 // AWS's edge adds. Host is the API's own name or a custom domain, whatever other address the client used: functions build callback URLs
 // of it.
-func eventHeaders(st *stage, domain string, h *loop.Handshake, at time.Time) fields {
+func eventHeaders(st *stage, domain string, h *loop.Handshake, trace string) fields {
 	f := make(fields, 0, len(h.Headers)+5)
 	f.add("Host", domain, strings.EqualFold)
 	forwarded := ""
@@ -215,15 +214,11 @@ func eventHeaders(st *stage, domain string, h *loop.Handshake, at time.Time) fie
 	if i := strings.LastIndexByte(h.Host, ':'); i >= 0 && !strings.HasSuffix(h.Host, "]") && !st.forwardedAsAWS {
 		port = h.Host[i+1:]
 	}
-	f.add("X-Amzn-Trace-Id", traceID(at), strings.EqualFold)
+	f.add("X-Amzn-Trace-Id", trace, strings.EqualFold)
 	f.add("X-Forwarded-For", forwarded+sourceIP(h), strings.EqualFold)
 	f.add("X-Forwarded-Port", port, strings.EqualFold)
 	f.add("X-Forwarded-Proto", proto, strings.EqualFold)
 	return f
-}
-
-func traceID(at time.Time) string {
-	return fmt.Sprintf("Root=1-%08x-%08x%016x", at.Unix(), rand.Uint32(), rand.Uint64())
 }
 
 // sourceIP is the client's address.

@@ -28,7 +28,7 @@ func TestForwardedHeaders(t *testing.T) {
 		{"ipv6_port", "[::1]:4566", true, "[2001:db8::1]:5", "https", "4566", "2001:db8::1"},
 	} {
 		t.Run("DP-187 "+tt.name, func(t *testing.T) {
-			f := eventHeaders(st, st.domain, &loop.Handshake{Host: tt.host, TLS: tt.tls, Remote: netip.MustParseAddrPort(tt.remote)}, time.Now())
+			f := eventHeaders(st, st.domain, &loop.Handshake{Host: tt.host, TLS: tt.tls, Remote: netip.MustParseAddrPort(tt.remote)}, "Root=1-x")
 			for name, want := range map[string]string{"X-Forwarded-Proto": tt.proto, "X-Forwarded-Port": tt.port, "X-Forwarded-For": tt.ip, "Host": st.domain} {
 				if got := f.get(name); got != want {
 					t.Errorf("%s = %q, want %q", name, got, want)
@@ -37,7 +37,7 @@ func TestForwardedHeaders(t *testing.T) {
 		})
 	}
 	st.forwardedAsAWS = true
-	f := eventHeaders(st, st.domain, &loop.Handshake{Host: "localhost:4566", Remote: netip.MustParseAddrPort("192.0.2.1:5")}, time.Now())
+	f := eventHeaders(st, st.domain, &loop.Handshake{Host: "localhost:4566", Remote: netip.MustParseAddrPort("192.0.2.1:5")}, "Root=1-x")
 	if f.get("X-Forwarded-Proto") != "https" || f.get("X-Forwarded-Port") != "443" {
 		t.Errorf("as AWS: %v", f)
 	}

@@ -50,6 +50,9 @@ type Config struct {
 	// PlansCountConnects lets usage plans count new connections only, and not messages.
 	PlansCountConnects bool
 
+	// Traced tells backends that their part of the trace is wanted.
+	Traced bool
+
 	// TwoWayByExpression lets a routeResponseSelectionExpression alone make a route two-way, for templates that cannot write route
 	// responses. On AWS a route response is needed.
 	TwoWayByExpression bool
@@ -76,6 +79,7 @@ type Gateway struct {
 	accounts accounts
 	ready    chan struct{} // closed when all that existed at the start is served
 	serial   atomic.Uint32 // of message and request ids
+	meters   meters
 	calls    calls
 	idle     sync.Pool       // of *call
 	signers  sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade

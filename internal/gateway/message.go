@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
@@ -30,6 +33,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 	c.kind, c.s, c.st, c.r = Message, s, st, st.route(text)
 	c.m = moment{request: g.requestID(at), at: at}
 	c.in = len(text)
+	st.meterOf(c.r).message()
 	switch {
 	case c.r == nil:
 		c.finish(integration.Response{}, &integration.Failure{
@@ -41,6 +45,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 	case c.r.backend == nil:
 		c.finish(integration.Response{}, c.r.noTarget())
 	case c.r.inline:
+		c.called = true
 		c.keepValues()
 		c.finish(c.r.backend.Call(g.working, c.request(text)))
 	default:
@@ -81,7 +86,7 @@ var errNoRoute = errors.New("no route matches the message, and the deployment ha
 // noRoute says why there is no route, at length if somebody is there to read it: many clients keep their connections open with messages
 // that have none.
 func (g *Gateway) noRoute(st *stage, text []byte) error {
-	if g.silent() && !g.log.Enabled(g.working, slog.LevelDebug) {
+	if g.cfg.Observer == nil && !g.log.Enabled(g.working, slog.LevelDebug) {
 		return errNoRoute
 	}
 	return st.noRoute(text)
@@ -113,14 +118,19 @@ type call struct {
 	r    *route // nil if there is none
 	m    moment
 
-	event []byte         // for backends that want one
-	body  []byte         // for those that do not
-	vars  []byte         // $context, for those that look values up
-	who   *awsapi.Caller // who signed the upgrade, for those that act as whoever it was
-	req   integration.Request
-	in    int  // bytes of the message
-	code  int  // of a disconnect
-	kept  bool // the backend may still read event: it must not be used again
+	event  []byte         // for backends that want one
+	body   []byte         // for those that do not
+	vars   []byte         // $context, for those that look values up
+	who    *awsapi.Caller // who signed the upgrade, for those that act as whoever it was
+	req    integration.Request
+	in     int     // bytes of the message
+	code   int     // of a disconnect
+	id     loop.ID // of a message
+	ended  loop.Closure
+	called bool          // the backend was called
+	trace  string        // for the backend
+	took   time.Duration // of the backend's call
+	kept   bool          // the backend may still read event: it must not be used again
 }
 
 func (g *Gateway) newCall() *call {
@@ -145,7 +155,7 @@ func (g *Gateway) free(c *call) {
 // prepare keeps what the backend needs of a message.
 func (c *call) prepare(text []byte) {
 	if c.r.backend.Event {
-		c.event = c.m.appendMessage(c.event[:0], c.st, c.r, c.s.head, c.g.messageID(c.m.at), text)
+		c.event = c.m.appendMessage(c.event[:0], c.st, c.r, c.s.head, c.messageID(), text)
 		return
 	}
 	c.body = append(c.body[:0], text...)
@@ -153,7 +163,7 @@ func (c *call) prepare(text []byte) {
 }
 
 func (c *call) request(body []byte) *integration.Request {
-	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN}
+	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN, Trace: c.trace}
 	if c.r.backend.Local {
 		c.req.RouteKey, c.req.ConnectionID, c.req.ID, c.req.Source = c.r.key, c.s.id.String(), c.m.request.String(), c
 	}
@@ -168,7 +178,15 @@ func (c *call) request(body []byte) *integration.Request {
 
 // AppendEvent implements integration.Source: the event of a message, for those who ask for it.
 func (c *call) AppendEvent(dst []byte) []byte {
-	return c.m.appendMessage(dst, c.st, c.r, c.s.head, c.g.messageID(c.m.at), c.req.Body)
+	return c.m.appendMessage(dst, c.st, c.r, c.s.head, c.messageID(), c.req.Body)
+}
+
+// messageID returns the id of the message, always the same.
+func (c *call) messageID() loop.ID {
+	if c.id == (loop.ID{}) {
+		c.id = c.g.messageID(c.m.at)
+	}
+	return c.id
 }
 
 // run calls the backend and tells the client. It is the body of a connection's goroutine.
@@ -185,18 +203,28 @@ func (c *call) run(ctx context.Context) {
 
 // context returns the context of the backend's call: who calls, and for how long.
 func (c *call) context() (context.Context, context.CancelFunc) {
-	return c.g.callContext(c.st, c.r, c.m.request)
+	c.trace = c.g.traceHeader(c.s.id, c.m.request)
+	return c.g.callContext(c.st, c.r, c.m.request, c.trace)
 }
 
-func (g *Gateway) callContext(st *stage, r *route, request loop.ID) (context.Context, context.CancelFunc) {
+func (g *Gateway) callContext(st *stage, r *route, request loop.ID, trace string) (context.Context, context.CancelFunc) {
+	if r.backend.Local {
+		return newLocalContext(g.working, r.backend.Timeout)
+	}
 	ctx := awsapi.WithCaller(g.working, awsapi.Caller{
 		Account: st.account, Region: st.region, RequestID: request.String(), ARN: r.sourceARN, Service: integration.Principal,
+		Trace: trace,
 	})
 	return context.WithTimeout(ctx, r.backend.Timeout)
 }
 
 func (c *call) invoke(ctx context.Context) (integration.Response, error) {
+	began := c.g.now()
 	resp, err := c.r.backend.Call(ctx, c.request(c.body))
+	c.called, c.took = true, max(c.g.now().Sub(began), 0)
+	if c.r.backend.Type != apigateway.Mock {
+		c.r.meter.took(c.took)
+	}
 	c.kept = c.kept || ctx.Err() != nil
 	return resp, err
 }
@@ -213,6 +241,7 @@ func (c *call) finish(resp integration.Response, err error) {
 			Hint:  "send large results in several messages through @connections",
 		}
 	}
+	c.st.meterOf(c.r).ended(c.called, resp.Status, f)
 	out := 0
 	if c.kind == Message {
 		if f != nil {
@@ -222,14 +251,18 @@ func (c *call) finish(resp integration.Response, err error) {
 			c.g.write(c.s.conn, frame)
 		} else if c.r.twoWay {
 			out = len(resp.Body)
+			c.r.meter.message()
 			c.g.write(c.s.conn, resp.Body)
 		}
 	}
-	if f == nil && c.g.silent() {
+	if f == nil && !c.st.wish.Successes {
 		return
 	}
 	r := c.record()
-	r.Status, r.Out = resp.Status, out
+	r.Status, r.Answered, r.Out = resp.Status, resp.Status, out
+	if c.st.wish.Bodies {
+		r.Request, r.Reply = bytes.Clone(c.payload()), bytes.Clone(resp.Body)
+	}
 	if f != nil {
 		r.failed(f)
 	}
@@ -237,6 +270,26 @@ func (c *call) finish(resp integration.Response, err error) {
 		r.Status, r.Error = c.code, ""
 	}
 	c.g.observe(r)
+}
+
+// payload is what the backend was called with.
+func (c *call) payload() []byte {
+	if len(c.event) > 0 {
+		return c.event
+	}
+	return c.req.Body
+}
+
+// nowhere stands for the route of a message that has none.
+var nowhere = &route{quoted: []byte(`""`)}
+
+// variables returns $context.
+func (c *call) variables() []byte {
+	r := cmp.Or(c.r, nowhere)
+	if c.kind == Disconnect {
+		return c.m.appendVariables(nil, c.st, r, c.s.head, "DISCONNECT", closureMembers(c.ended))
+	}
+	return c.m.appendVariables(nil, c.st, r, c.s.head, "MESSAGE", messageMember(c.messageID()))
 }
 
 // write sends text. A client that does not read what it asked for is closed, so that nothing is lost in silence.
@@ -248,12 +301,15 @@ func (g *Gateway) write(conn loop.Conn, text []byte) {
 
 func (c *call) record() Record {
 	r := Record{
-		Kind: c.kind, At: c.m.at, Account: c.st.account, Region: c.st.region, API: c.st.api, Stage: c.st.name,
-		Connection: c.s.id.String(), RequestID: c.m.request.String(), In: c.in,
-		Latency: max(c.g.now().Sub(c.m.at), time.Duration(0)),
+		Kind: c.kind, At: c.m.at, Connection: c.s.id.String(), RequestID: c.m.request.String(), In: c.in,
+		Latency: max(c.g.now().Sub(c.m.at), time.Duration(0)), Called: c.called, Integrated: c.took,
+	}
+	c.st.told(&r)
+	if c.st.wish.Variables {
+		r.Variables = c.variables()
 	}
 	if c.r != nil {
-		r.Route = c.r.key
+		r.Route, r.Twoway = c.r.key, c.r.twoWay
 		if c.r.backend != nil {
 			r.Integration = c.r.backend.Type + " " + c.r.backend.Target
 		}

@@ -175,6 +175,7 @@ func (g *Gateway) setStage(key string, data []byte) {
 	for _, problem := range st.problems {
 		g.log.Warn("stage has a setting that cannot work", "stage", key, "deployment", snapshot.Deployment.ID, "cause", problem)
 	}
+	g.meters.join(st)
 	var old *stage
 	if s := (*g.served.table.Load())[key]; s != nil {
 		old = s.current.Load()
@@ -191,6 +192,7 @@ func (g *Gateway) removeStage(key string) {
 	if gone == nil {
 		return
 	}
+	g.meters.leave(key)
 	n := 0
 	for c := range g.cfg.Sockets.All() {
 		if s, ok := c.Attached().(*session); ok && s.stage == gone {

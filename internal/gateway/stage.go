@@ -39,7 +39,11 @@ type stage struct {
 	stageVariables  map[string]string
 	variables       []byte  // of the stage, as `"stageVariables":{…},`, or nothing
 	problems        []error // that integrations have; a call of one fails
-	actsAsCaller    bool    // an integration wants to know who signed the upgrade
+	settings        *apigateway.Stage
+	wish            Wish   // what the observer wants
+	meter           *meter // of messages without route, and of pushes
+	connects        *meter // of upgrades, if there is no $connect route
+	actsAsCaller    bool   // an integration wants to know who signed the upgrade
 }
 
 // A route is where messages of one key go.
@@ -53,6 +57,7 @@ type route struct {
 	inline        bool // the backend never waits
 	authorization string
 	throttle      *throttle.Bucket
+	meter         *meter
 	models        *validation            // nil: messages are not validated
 	authorizer    *authorizer.Authorizer // of $connect with CUSTOM; nil if the deployment has none
 	keyRequired   bool
@@ -74,6 +79,8 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		upgrades:       bucketOf(&snapshot.Stage, connectKey),
 
 		forwardedAsAWS: cfg.ForwardedAsAWS,
+		settings:       &snapshot.Stage,
+		wish:           cfg.choose(&snapshot.Stage),
 		limits:         &account{},
 	}
 	if id := snapshot.Stage.ClientCertificateID; id != "" {

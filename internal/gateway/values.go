@@ -59,7 +59,7 @@ func (u *upgrade) values() integration.Values {
 	at := later(u.g.now(), u.at)
 	v := integration.Values{
 		Context: moment{request: u.request, at: at}.appendVariables(nil, u.st, u.r, u.s.head, "CONNECT", nil),
-		Headers: eventHeaders(u.st, domainOf(u.s.head), u.h, at).values(),
+		Headers: eventHeaders(u.st, domainOf(u.s.head), u.h, traceRoot(u.id)).values(),
 	}
 	if _, query, ok := strings.Cut(u.h.Target, "?"); ok {
 		v.Query = queryFields(query).values()
@@ -78,7 +78,7 @@ func (f fields) values() []integration.Field {
 // keepValues keeps $context for a call that runs later, or for one that runs at once.
 func (c *call) keepValues() {
 	if c.r.backend.Values {
-		c.vars = c.m.appendVariables(c.vars[:0], c.st, c.r, c.s.head, "MESSAGE", messageMember(c.g.messageID(c.m.at)))
+		c.vars = c.m.appendVariables(c.vars[:0], c.st, c.r, c.s.head, "MESSAGE", messageMember(c.messageID()))
 	}
 }
 

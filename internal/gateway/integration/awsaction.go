@@ -82,7 +82,7 @@ func (a *awsBackend) call(ctx context.Context, r *Request) (Response, error) {
 	out.add("Content-Type", "application/json")
 	out.add("User-Agent", "AmazonAPIGateway_"+a.api)
 	out.setHeader("X-Amzn-Apigateway-Api-Id", []string{a.api})
-	out.add("X-Amzn-Trace-Id", traceID())
+	out.add("X-Amzn-Trace-Id", traceOf(r))
 	who, err := a.identity.of(ctx, r)
 	if err != nil {
 		return Response{}, err

@@ -109,7 +109,7 @@ func (h *httpBackend) request(r *Request) (*http.Request, error) {
 	}
 	out.add("User-Agent", "AmazonAPIGateway_"+h.api)
 	out.setHeader("X-Amzn-Apigateway-Api-Id", []string{h.api})
-	out.add("X-Amzn-Trace-Id", traceID())
+	out.add("X-Amzn-Trace-Id", traceOf(r))
 	method := h.method
 	if method == "ANY" {
 		method = methodOfAny
@@ -185,8 +185,11 @@ func checkField(f Field) error {
 	return nil
 }
 
-// traceID returns a new id in the form of X-Ray.
-func traceID() string {
+// traceOf returns the trace that a request belongs to, in the form of X-Ray.
+func traceOf(r *Request) string {
+	if r.Trace != "" {
+		return r.Trace
+	}
 	return fmt.Sprintf("Root=1-%08x-%08x%016x", time.Now().Unix(), rand.Uint32(), rand.Uint64())
 }
 

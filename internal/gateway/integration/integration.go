@@ -47,6 +47,7 @@ type Request struct {
 	Body      []byte // the client's message; nil on $connect and $disconnect
 	Connect   bool   // the status decides over an upgrade
 	TwoWay    bool   // the body of the response goes to the client
+	Trace     string // X-Ray's header for the backend; empty: it begins one
 	SourceARN string // arn:aws:execute-api:{region}:{account}:{apiId}/{stage}/{routeKey}
 
 	Values // for integrations with Values set

@@ -33,7 +33,7 @@ func (s *Service) InvokeFrom(ctx context.Context, principal, sourceARN, function
 			return nil, false, err
 		}
 	}
-	_, res, err := s.run(ctx, e, t, worker.Invocation{Payload: event})
+	_, res, err := s.run(ctx, e, t, worker.Invocation{Payload: event, TraceID: awsapi.CallerOf(ctx).Trace})
 	if err != nil {
 		return nil, false, err
 	}
@@ -85,7 +85,7 @@ func (s *Service) invoke(ctx context.Context, in *shape.InvokeInput) (*shape.Inv
 		}
 	}
 	version, res, err := s.run(ctx, e, t, worker.Invocation{
-		RequestID: awsapi.CallerOf(ctx).RequestID, Payload: payload, ClientContext: string(clientContext), Tail: deref(in.LogType) == "Tail",
+		RequestID: awsapi.CallerOf(ctx).RequestID, TraceID: awsapi.CallerOf(ctx).Trace, Payload: payload, ClientContext: string(clientContext), Tail: deref(in.LogType) == "Tail",
 	})
 	if err != nil {
 		return nil, err
