@@ -32,8 +32,10 @@ func TestTemplatesOfMessages(t *testing.T) {
 		{"DP-232 stage_variables", ok200, "$stageVariables.v ($stageVariables.none)", `{"action":"x"}`, "variable ()"},
 		{"status_of_the_message", `{"statusCode":$input.json('$.status')}`, "$context.status", `{"action":"x","status":418}`, "418"},
 		{"handed_on", `#set($context.requestOverride.path.text = $input.path('$.text'))` + ok200, "<$context.requestOverride.path.text>", `{"action":"x","text":"hi"}`, "<hi>"},
-		{"handed_on_in_a_loop", `#foreach($n in $input.path('$.n'))#set($context.requestOverride.path["n$n"] = $n)#end` + ok200,
-			"#foreach($k in $context.requestOverride.path.keySet())$k;#end", `{"action":"x","n":[1,2]}`, "n1;n2;"},
+		{
+			"handed_on_in_a_loop", `#foreach($n in $input.path('$.n'))#set($context.requestOverride.path["n$n"] = $n)#end` + ok200,
+			"#foreach($k in $context.requestOverride.path.keySet())$k;#end", `{"action":"x","n":[1,2]}`, "n1;n2;",
+		},
 		{"message_that_is_no_json", `$input.json('$.x')` + ok200, "ok", `{"action":"x",`, failure},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
