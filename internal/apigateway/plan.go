@@ -59,29 +59,45 @@ const (
 // A Quota is how many requests a key has in each period.
 type Quota struct {
 	Limit  int64  `json:"limit"`
-	Offset int64  `json:"offset,omitempty"` // taken off the limit in the first period
+	Offset int64  `json:"offset,omitempty"` // see Start
 	Period string `json:"period"`
 }
 
-// Start returns the first day of the period that t is in. Days are UTC's. AWS does not say on which day weeks begin: here on Sunday.
+// Start returns the first day of the period that t is in. Days are UTC's.
+//
+// AWS: the documentation says of the offset that it is taken off the limit at first. The limits that it has, and older documentation, say
+// what it is: the day on which a period begins, counted from Sunday or from the first of the month.
 func (q *Quota) Start(t time.Time) time.Time {
 	y, m, d := t.UTC().Date()
 	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 	switch q.Period {
 	case Week:
-		return day.AddDate(0, 0, -int(day.Weekday()))
+		return day.AddDate(0, 0, -(int(day.Weekday())-int(q.Offset)+7)%7)
 	case Month:
-		return day.AddDate(0, 0, 1-d)
+		start := day.AddDate(0, 0, 1-d+int(q.Offset))
+		if start.After(day) {
+			start = time.Date(y, m-1, 1+int(q.Offset), 0, 0, 0, 0, time.UTC)
+		}
+		return start
 	}
 	return day
 }
 
-// Allowed returns how many requests the period that t is in allows, for a plan that was made at created.
-func (q *Quota) Allowed(created, t time.Time) int64 {
-	if q.Start(created).Equal(q.Start(t)) {
-		return max(q.Limit-q.Offset, 0)
+// Check reports what AWS refuses in a quota.
+func (q *Quota) Check() error {
+	switch {
+	case q.Limit < 1:
+		return BadRequest("Usage Plan quota limit must be greater than zero")
+	case q.Period == Day && q.Offset != 0:
+		return BadRequest("Usage Plan quota offset must be zero in the DAY period")
+	case q.Period == Week && (q.Offset < 0 || q.Offset > 6):
+		return BadRequest("Usage Plan quota offset must be between zero and six inclusive in the WEEK period")
+	case q.Period == Month && (q.Offset < 0 || q.Offset > 27):
+		return BadRequest("Usage Plan quota offset must be between zero and twenty-seven inclusive in the MONTH period")
+	case q.Period != Day && q.Period != Week && q.Period != Month:
+		return BadRequest("Usage Plan quota period must be one of: [DAY, WEEK, MONTH]")
 	}
-	return q.Limit
+	return nil
 }
 
 // A PlanKey attaches a key to a plan.

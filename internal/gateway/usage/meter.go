@@ -117,7 +117,7 @@ func (m *Meter) begin(now time.Time) {
 	}
 	start := q.Start(now)
 	own := apigateway.Usage{Days: m.own}
-	m.used, m.allowed = own.Since(start), q.Allowed(m.plan.Created, now)
+	m.used, m.allowed = own.Since(start), q.Limit
 	for _, u := range m.others {
 		m.used += u.Since(start)
 	}

@@ -160,8 +160,7 @@ func TestFind(t *testing.T) {
 
 func TestQuota_DP264(t *testing.T) {
 	w := newWorld(t)
-	created := w.now().AddDate(0, -3, 0)
-	w.plan(apigateway.UsagePlan{ID: "p", Quota: &apigateway.Quota{Limit: 3, Period: apigateway.Week}, Created: created})
+	w.plan(apigateway.UsagePlan{ID: "p", Quota: &apigateway.Quota{Limit: 3, Period: apigateway.Week}})
 	w.key("k", "value", "p")
 	k, stop := w.node(1, time.Hour)
 	m := w.find(k, "value")
@@ -183,7 +182,7 @@ func TestQuota_DP264(t *testing.T) {
 		}
 	})
 	t.Run("raised", func(t *testing.T) {
-		w.plan(apigateway.UsagePlan{ID: "p", Quota: &apigateway.Quota{Limit: 4, Period: apigateway.Week}, Created: created})
+		w.plan(apigateway.UsagePlan{ID: "p", Quota: &apigateway.Quota{Limit: 4, Period: apigateway.Week}})
 		w.eventually(func() bool { in, _ := w.takes(m, 1); return in == 1 }, "not let through")
 		if in, _ := w.takes(m, 1); in != 0 {
 			t.Error("let through more than was added")
@@ -207,21 +206,6 @@ func TestQuota_DP264(t *testing.T) {
 		w.eventually(func() bool { in, _ := w.takes(m, 1); return in == 1 }, "not let through")
 	})
 	stop()
-}
-
-func TestOffset(t *testing.T) {
-	w := newWorld(t)
-	w.plan(apigateway.UsagePlan{ID: "p", Quota: &apigateway.Quota{Limit: 5, Offset: 3, Period: apigateway.Month}, Created: w.now()})
-	w.key("k", "value", "p")
-	k, _ := w.node(1, 0)
-	m := w.find(k, "value")
-	if in, _ := w.takes(m, 5); in != 2 {
-		t.Errorf("first month: %d of 2", in)
-	}
-	w.set(time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC))
-	if in, _ := w.takes(m, 10); in != 5 {
-		t.Errorf("second month: %d of 5", in)
-	}
 }
 
 // TestNodes shows how exact a quota is over nodes: each knows of the others what they have written.
