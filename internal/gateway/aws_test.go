@@ -71,8 +71,12 @@ func TestAWSReplies(t *testing.T) {
 		{"found", dynamo, []string{"dynamodb:GetItem " + everything}, list(as(role), get, responds("$default", `$input.path('$.Item.id.S')`)), "1", ""},
 		{"DP-171 body_of_the_service", dynamo, []string{"dynamodb:GetItem " + everything}, list(as(role), get, responds("$default", `got $input.body`)), `got {"Item":{"id":{"S":"1"}}}`, ""},
 		{"refused_is_an_answer", "dynamodb:action/GetItem", []string{"dynamodb:GetItem " + everything}, list(as(role), renders(`{"TableName":"Items","Key":{}}`), responds(`/4\d\d/`, "four"), responds("$default", "other")), "four", ""},
-		{"not_allowed_is_an_answer", dynamo, []string{"dynamodb:PutItem " + everything}, list(as(role), get, responds(`/4\d\d/`, `$input.path('$.Message')`), responds("$default", "other")),
-			"User: arn:aws:sts::000000000000:assumed-role/gateway/BackplaneAssumeRoleSession is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/Items", ""},
+		{
+			"not_allowed_is_an_answer", dynamo,
+			[]string{"dynamodb:PutItem " + everything},
+			list(as(role), get, responds(`/4\d\d/`, `$input.path('$.Message')`), responds("$default", "other")),
+			"User: arn:aws:sts::000000000000:assumed-role/gateway/BackplaneAssumeRoleSession is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/Items", "",
+		},
 		{"action_that_is_none", "dynamodb:action/EatItem", nil, list(as(role), get, responds(`/400/`, "four")), "four", ""},
 		{"no_credentials", dynamo, nil, list(get, responds("$default", "")), "!Internal server error", "credentialsArn"},
 		{"role_that_does_not_trust", dynamo, nil, list(as("arn:aws:iam::000000000000:role/untrusting"), get, responds("$default", "")), "!Internal server error", "trust policy"},
@@ -245,6 +249,7 @@ func TestFunctionsWithTemplates_DP168_DP172(t *testing.T) {
 		{"result_that_is_no_object", returns(`"just text"`), list(responds("$default", "")), `{}`, `"just text"`, `{}`},
 		{"message_that_is_no_json", returns(`{}`), list(responds("$default", `$input.path('$.Type')`)), `hi`, "User", ""},
 		{"no_response_fits", returns(`{}`), list(responds("x", "")), `{}`, "!Internal server error", `{}`},
+		{"DP-179 timeout", returns(`{}`), list(within(50), responds("$default", "")), `{}`, "!Endpoint request timed out", `{}`},
 		{"DP-172 event", returns(`{}`), list(maps("integration.request.header.X-Amz-Invocation-Type", "'Event'"), responds("$default", "queued")), `{"a":2}`, "queued", `{"a":2}`},
 		{"event_by_override", returns(`{}`), list(renders(`#set($context.requestOverride.header["x-amz-invocation-type"] = "Event"){"a":3}`), responds("$default", "queued")), `{}`, "queued", `{"a":3}`},
 	} {
@@ -252,7 +257,7 @@ func TestFunctionsWithTemplates_DP168_DP172(t *testing.T) {
 			w := newWorld(t)
 			n := w.node()
 			release := make(chan struct{})
-			if strings.Contains(tt.name, "event") {
+			if strings.Contains(tt.name, "event") || strings.Contains(tt.name, "timeout") {
 				w.on("fn", func(e map[string]any) string { <-release; return tt.fn(e) })
 			} else {
 				w.on("fn", tt.fn)

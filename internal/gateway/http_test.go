@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
@@ -86,8 +87,10 @@ func TestHTTPRequests(t *testing.T) {
 		{name: "DP-160 DP-161 defaults", kind: apigateway.HTTP, uri: "/p", message: message, header: map[string]string{
 			"User-Agent": "AmazonAPIGateway_q7d3k9x2ab", "X-Amzn-Apigateway-Api-Id": "q7d3k9x2ab", "Accept": "application/json", "Content-Type": "application/json", "Accept-Encoding": "",
 		}, body: message},
-		{name: "defaults_can_be_mapped", kind: apigateway.HTTP, uri: "/p", changes: list(maps("integration.request.header.user-agent", "'me'", "integration.request.header.accept", "'*/*'", "integration.request.header.content-type", "'text/plain'", "integration.request.header.Host", "'other.example'")), message: message,
-			header: map[string]string{"User-Agent": "me", "Accept": "*/*", "Content-Type": "text/plain", "Host": "other.example"}, body: message},
+		{
+			name: "defaults_can_be_mapped", kind: apigateway.HTTP, uri: "/p", changes: list(maps("integration.request.header.user-agent", "'me'", "integration.request.header.accept", "'*/*'", "integration.request.header.content-type", "'text/plain'", "integration.request.header.Host", "'other.example'")), message: message,
+			header: map[string]string{"User-Agent": "me", "Accept": "*/*", "Content-Type": "text/plain", "Host": "other.example"}, body: message,
+		},
 		{name: "DP-307 variable_in_address", kind: apigateway.HTTP, uri: "${stageVariables.host}/x?q=${stageVariables.v}", message: message, target: "/x?q=variable", body: message},
 		{name: "no_such_variable_in_address", kind: apigateway.HTTP, uri: "${stageVariables.none}/x", message: message, wantFail: "Internal server error", cause: "is no address"},
 		{name: "DP-173 to_binary", kind: apigateway.HTTP, changes: list(converts("CONVERT_TO_BINARY")), message: "aGVsbG8=", body: "hello"},
@@ -282,6 +285,38 @@ func TestConnectByHTTP(t *testing.T) {
 
 func within(millis int) func(*apigateway.Integration) {
 	return func(i *apigateway.Integration) { i.TimeoutMillis = millis }
+}
+
+// AWS: without a proxy nothing of the client reaches the backend but what is mapped.
+func TestConnectByHTTPForwardsNothing(t *testing.T) {
+	w := newWorld(t)
+	b := w.backend(nil)
+	n := w.node()
+	w.deploy(route("$connect", to(apigateway.HTTP, b.URL+"/in", maps("integration.request.header.mine", "route.request.header.X-Mine"))))
+	n.connect("/prod?token=z", "X-Mine: yes", "Cookie: a=b", "Origin: http://o")
+	r := b.last()
+	if r.RequestURI != "/in" || r.Header.Get("mine") != "yes" || r.body != "" {
+		t.Errorf("%s with %v", r.RequestURI, r.Header)
+	}
+	for _, name := range []string{"X-Mine", "Cookie", "Origin", "Sec-Websocket-Key", "X-Forwarded-For", "Content-Type"} {
+		if value := r.Header.Get(name); value != "" {
+			t.Errorf("%s: %s is forwarded", name, value)
+		}
+	}
+}
+
+func TestDisconnectIsTriedAgain_A21(t *testing.T) {
+	w := newWorld(t)
+	var calls atomic.Int32
+	b := w.backend(func(http.ResponseWriter, *http.Request) {
+		if calls.Add(1) == 1 {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	n := w.node()
+	w.deploy(route("$disconnect", to(apigateway.HTTP, b.URL)))
+	n.connect("/prod").close(1000, "")
+	w.eventually(func() bool { return calls.Load() == 2 }, "the backend was asked %d times, want twice", calls.Load())
 }
 
 func TestSubprotocolOfHTTPProxy(t *testing.T) {
