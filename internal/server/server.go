@@ -39,6 +39,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/lambda/worker"
 	"github.com/sallyport/sallyport/internal/service/logs"
 	"github.com/sallyport/sallyport/internal/service/s3"
+	"github.com/sallyport/sallyport/internal/service/states"
 	"github.com/sallyport/sallyport/internal/service/sts"
 	"github.com/sallyport/sallyport/internal/store"
 	storemem "github.com/sallyport/sallyport/internal/store/mem"
@@ -159,6 +160,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	functions, pool := s.newFunctions(stores, b, objects)
 	apis := apigatewayv2.New(stores, cfg.Log)
 	tables := dynamodb.New(stores, cfg.Log)
+	machines := states.New(states.Config{Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Now: cfg.Now, Log: cfg.Log})
 
 	// A service is one line here: what it answers, makes for CloudFormation, and runs follows from its methods.
 	services := []service{
@@ -170,6 +172,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"streams of tables", tables.Streams()},
 		{"API management", apis},
 		{"API account", apis.Account()},
+		{"state machines", machines},
 	}
 	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
 		Objects: objects, Functions: functions, ResponseURL: s.responseURL,
@@ -186,6 +189,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
 		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Now: cfg.Now, Log: cfg.Log,
 	})
+	machines.Connect(s.catalog, s.gateway)
 	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log})
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"github.com/sallyport/sallyport/internal/awsapi/shapes/sns"
 	"github.com/sallyport/sallyport/internal/awsapi/shapes/sqs"
 	"github.com/sallyport/sallyport/internal/awsapi/shapes/ssm"
-	"github.com/sallyport/sallyport/internal/awsapi/shapes/states"
 	"github.com/sallyport/sallyport/internal/resource"
 )
 
@@ -20,7 +19,7 @@ type service struct {
 }
 
 // known are the services that are not here. Calls to them are told so by name.
-var known = []*awsapi.API{events.API, scheduler.API, sns.API, sqs.API, ssm.API, states.API}
+var known = []*awsapi.API{events.API, scheduler.API, sns.API, sqs.API, ssm.API}
 
 // catalogOf returns the operations of the services.
 func catalogOf(services []service) *awsapi.Catalog {

@@ -80,6 +80,14 @@ func reason(err error) string {
 
 // object reads an object of S3.
 func (c *taskCall) object(ctx context.Context, params any) ([]byte, error) {
+	if o, ok := params.(*asl.Object); ok && c.s.cfg.Objects != nil {
+		text := func(name string) string {
+			v, _ := o.Get(name)
+			s, _ := v.(string)
+			return s
+		}
+		return c.s.readObject(ctx, text("Bucket"), text("Key"), text("VersionId"))
+	}
 	out, err := c.do(ctx, "s3", "GetObject", params)
 	if err != nil {
 		return nil, err

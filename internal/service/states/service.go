@@ -2,6 +2,7 @@ package states
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -29,13 +30,20 @@ type Logs interface {
 	Append(ctx context.Context, group, stream string, at time.Time, lines ...string)
 }
 
+// Objects reads objects of S3.
+type Objects interface {
+	Open(ctx context.Context, bucket, key, version string) (io.ReadCloser, error)
+}
+
 // Config is what the service stands on.
 type Config struct {
 	Stores store.Stores
 	Bus    bus.Bus
 	Logs   Logs // may be nil
-	Log    *slog.Logger
-	Now    func() time.Time // nil: time.Now
+	// Objects is where definitions of templates and items of Map states are read; nil asks S3 by a call.
+	Objects Objects
+	Log     *slog.Logger
+	Now     func() time.Time // nil: time.Now
 
 	// Workers is how many activations run at once; zero is a good number.
 	Workers int
