@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/sallyport/sallyport/internal/gateway"
 	"github.com/sallyport/sallyport/internal/server"
 )
 
@@ -65,6 +66,9 @@ type serveOptions struct {
 	BackendCA      string            `yaml:"backend-ca"` // certificate authorities of HTTP backends, beside the system's
 	VPCLinks       map[string]string `yaml:"vpc-links"`  // addresses that VPC links stand for, by link id
 
+	Certificates []server.Certificate `yaml:"certificates"` // of custom domain names
+	Limits       string               `yaml:"limits"`       // of accounts: none, or aws
+
 	configFile, readyFile string
 	level                 slog.Level // LogLevel
 }
@@ -100,6 +104,9 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 	if o.IAM != "warn" && o.IAM != "enforce" {
 		return usagef("--iam is warn or enforce, not %q", o.IAM)
 	}
+	if o.Limits != "" && o.Limits != "none" && o.Limits != "aws" {
+		return usagef("limits is none or aws, not %q", o.Limits)
+	}
 	if err := o.level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return usagef("--log-level is error, warn, info or debug, not %q", o.LogLevel)
 	}
@@ -127,10 +134,14 @@ func dataDir() (string, error) {
 
 func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
 	log := slog.New(tint.NewTextHandler(errs, &tint.Options{NoColor: !newTerminal(errs, false).colour, Level: opts.level}))
+	var limits gateway.Limits
+	if opts.Limits == "aws" {
+		limits = gateway.AWSLimits
+	}
 	srv, err := server.New(ctx, server.Config{
 		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
 		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,
-		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Log: log,
+		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Certificates: opts.Certificates, Limits: limits, Log: log,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -53,6 +54,11 @@ func (d *domains) set(name string, data []byte) error {
 func (g *Gateway) Domain(host string) bool {
 	d, _ := g.domains.find(host)
 	return d != nil
+}
+
+// DomainNames returns the custom domain names that are known, with * as they are.
+func (g *Gateway) DomainNames() []string {
+	return slices.Sorted(maps.Keys(*g.domains.table.Load()))
 }
 
 // Mapping returns the stage that a path of a custom domain leads to, and what is left of the path. The API is empty if nothing is mapped

@@ -64,6 +64,12 @@ type Config struct {
 	// VPCLinks are the addresses, host:port, that VPC links of integrations stand for, by link id.
 	VPCLinks map[string]string
 
+	// Certificates are for custom domain names; the server's own authority signs for all other names.
+	Certificates []Certificate
+
+	// Limits are those of an account on each node; zero is no limit, gateway.AWSLimits are AWS's.
+	Limits gateway.Limits
+
 	// Observer is told of every connection and message; nil logs failures.
 	Observer gateway.Observer
 
@@ -74,6 +80,12 @@ type Config struct {
 	Progress func(line string)
 
 	Log *slog.Logger
+}
+
+// A Certificate is two files in PEM, which are read again when they change.
+type Certificate struct {
+	File string `yaml:"certificate"` // with the chain behind it
+	Key  string `yaml:"key"`
 }
 
 // A Function is code of this process.

@@ -28,6 +28,7 @@ import (
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 	"github.com/sallyport/sallyport/internal/natsd"
+	"github.com/sallyport/sallyport/internal/service/apigateway"
 	"github.com/sallyport/sallyport/internal/service/apigatewayv2"
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
 	"github.com/sallyport/sallyport/internal/service/connections"
@@ -171,7 +172,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"tables", tables},
 		{"streams of tables", tables.Streams()},
 		{"API management", apis},
-		{"API account", apis.Account()},
+		{"API keys", apigateway.New(stores, cfg.Log, apis.Account())},
 		{"state machines", machines},
 	}
 	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
@@ -180,17 +181,23 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	services = append(services, service{"deployment", s.CloudFormation})
 	s.catalog = catalogOf(services)
 
-	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(), Now: cfg.Now, Log: cfg.Log})
+	given, err := givenCertificates(cfg.Certificates)
+	if err != nil {
+		return err
+	}
+	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(given...), Now: cfg.Now, Log: cfg.Log})
 	backends, err := s.backends(functions)
 	if err != nil {
 		return err
 	}
 	s.gateway = gateway.New(gateway.Config{
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
-		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Now: cfg.Now, Log: cfg.Log,
+		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Limits: cfg.Limits, Now: cfg.Now, Log: cfg.Log,
 	})
 	machines.Connect(s.catalog, s.gateway)
-	push, err := connections.New(connections.Config{Stages: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log})
+	push, err := connections.New(connections.Config{
+		Stages: s.gateway, Domains: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log,
+	})
 	if err != nil {
 		return err
 	}
@@ -204,6 +211,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 			AWS:         aws,
 			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
 			Own:         s.ownHandler(),
+			Domain:      s.gateway.Domain,
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -220,6 +228,19 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		part{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},
 	)
 	return nil
+}
+
+// givenCertificates reads the certificates that the operator brings.
+func givenCertificates(files []Certificate) ([]*ca.Given, error) {
+	var given []*ca.Given
+	for _, f := range files {
+		g, err := ca.LoadGiven(f.File, f.Key)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, g)
+	}
+	return given, nil
 }
 
 // newFunctions builds Lambda and the processes that it runs functions in.

@@ -3,7 +3,9 @@
 //
 // Load makes the authority at first start and keeps it in a directory; TLSConfig signs a certificate for whatever
 // name a client asks for, when it asks. The key never leaves the directory, and nothing outside the functions that
-// are run here is told to trust it.
+// are run here is told to trust it. Names that clients elsewhere use, custom domains, have certificates that the
+// operator gives (files.go). Not here yet: certificates by ACME. They would be asked for when a domain is made, kept
+// in the store, so that every node has them, and found by TLSConfig between the given and our own.
 package ca
 
 import (
@@ -81,12 +83,17 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// TLSConfig returns a server's configuration that has a certificate for every name.
-func (a *Authority) TLSConfig() *tls.Config {
+// TLSConfig returns a server's configuration that has a certificate for every name: the given one that fits, or our own.
+func (a *Authority) TLSConfig(given ...*Given) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"}, // WebSocket upgrades need HTTP/1.1
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			for _, g := range given {
+				if cert := g.certificate(time.Now()); hello.ServerName != "" && hello.SupportsCertificate(cert) == nil {
+					return cert, nil
+				}
+			}
 			name := hello.ServerName
 			if name == "" { // clients that connect by address send no name
 				name, _, _ = net.SplitHostPort(hello.Conn.LocalAddr().String())
