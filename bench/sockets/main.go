@@ -22,6 +22,7 @@ type options struct {
 	attach   int
 	secure   bool
 	gateway  bool
+	app      string
 	profile  string
 	duration time.Duration
 }
@@ -45,6 +46,7 @@ func main() {
 	f.IntVar(&o.attach, "attach", 0, "idle: bytes that the server keeps per connection, as a gateway does")
 	f.BoolVar(&o.secure, "tls", false, "over TLS (idle only)")
 	f.BoolVar(&o.gateway, "gateway", false, "measure a whole gateway that validates, routes and answers by MOCK, not the bare sockets (idle, echo, hs)")
+	f.StringVar(&o.app, "app", "", "echo: an app of package wsapp in the process against MOCK; its route runs on a goroutine (route) or in the loop (inline). fanout: its Broadcast")
 	f.StringVar(&o.profile, "profile", "", "file for the server's CPU profile")
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "measured time of a run")
 	f.Parse(os.Args[2:])
@@ -99,6 +101,9 @@ func idle(o options) error {
 // compare prints CPU per message or handshake, ours and the reference's.
 func compare(o options) error {
 	servers := []string{""}
+	if o.app != "" && o.role == "echo" {
+		o.ref = mockRef
+	}
 	if o.ref == "" {
 		fmt.Println("no reference: -ref or SALLYPORT_BENCH_REF names none")
 	} else {

@@ -47,6 +47,9 @@ func pinned(cmd *exec.Cmd, cpu int) error {
 
 func startServer(o options, ref string) (*server, error) {
 	s := new(server)
+	if ref == mockRef {
+		o.app, o.gateway, o.profile, ref = "", true, "", ""
+	}
 	if ref != "" {
 		l, err := net.Listen("tcp4", "127.0.0.1:0") // a port that is free
 		if err != nil {
@@ -73,7 +76,7 @@ func startServer(o options, ref string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(self, "serve", "-addr", "127.0.0.1:0", fmt.Sprint("-attach=", o.attach), fmt.Sprint("-tls=", o.secure), fmt.Sprint("-gateway=", o.gateway), fmt.Sprint("-size=", o.size), "-profile="+o.profile)
+	s.cmd = exec.Command(self, "serve", "-addr", "127.0.0.1:0", fmt.Sprint("-attach=", o.attach), fmt.Sprint("-tls=", o.secure), fmt.Sprint("-gateway=", o.gateway), "-app="+o.app, fmt.Sprint("-size=", o.size), "-profile="+o.profile)
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s.cmd.Stderr = os.Stderr
 	s.in, _ = s.cmd.StdinPipe()

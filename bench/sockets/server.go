@@ -62,7 +62,10 @@ func serve(o options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	go obey(s)
+	if o.app != "" {
+		return serveApp(ctx, s, l, o.app == "inline")
+	}
+	go obey(func(text []byte) int { return fanOut(s, text) })
 	fmt.Println(l.Addr())
 	if o.gateway {
 		return serveGateway(ctx, s, l, o.size)
@@ -70,7 +73,18 @@ func serve(o options) error {
 	return s.Run(ctx, echo{o.attach}, l)
 }
 
-func obey(s *loop.Server) {
+// fanOut pushes a text to all connections, and returns how many took it.
+func fanOut(s *loop.Server, text []byte) (n int) {
+	p := loop.Prepare(text)
+	for c := range s.All() {
+		if c.Send(p) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func obey(fanOut func(text []byte) int) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var size int
@@ -80,14 +94,7 @@ func obey(s *loop.Server) {
 			fmt.Println("done")
 		default:
 			fmt.Sscanf(line, "fanout %d", &size)
-			p := loop.Prepare([]byte(strings.Repeat("x", size)))
-			n := 0
-			for c := range s.All() {
-				if c.Send(p) == nil {
-					n++
-				}
-			}
-			fmt.Println(n)
+			fmt.Println(fanOut([]byte(strings.Repeat("x", size))))
 		}
 	}
 }
