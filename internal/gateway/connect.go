@@ -124,7 +124,7 @@ func (u *upgrade) invoke() (integration.Response, error) {
 	if b.Event || b.Local {
 		req.Event = moment{request: u.request, at: later(u.g.now(), u.at), connection: u.id}.appendConnect(nil, u.st, u.r, u.s.head, u.h)
 	}
-	if b.Values {
+	if b.Values || b.Upgrade {
 		req.Values = u.values()
 	}
 	if b.Caller {

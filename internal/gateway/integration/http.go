@@ -30,6 +30,12 @@ func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
 		i.refuse(broken(err, "correct the integration's requestParameters"))
 		return
 	}
+	if len(h.target.names) == 0 {
+		if h.fixed, err = readAddress(uri); err != nil {
+			i.refuse(AsFailure(err))
+			return
+		}
+	}
 	if b.HTTP == nil {
 		i.refuse(broken(errors.New("this server calls no HTTP backends"), ""))
 		return
@@ -42,7 +48,7 @@ func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
 		link = expand(m.ConnectionID, st.Variables)
 	}
 	h.by = b.HTTP.transport(link)
-	i.Values = h.proxy || h.requests.values()
+	i.Upgrade, i.Values = h.proxy, h.requests.values()
 	if !h.proxy {
 		h.responses = b.responses(m.Responses)
 		i.Values = i.Values || h.responses.values()
@@ -58,6 +64,7 @@ type httpBackend struct {
 	method    string
 	proxy     bool
 	target    target
+	fixed     *url.URL // the address if it has no places
 	requests  outgoings
 	responses responses
 	by        *http.Transport
@@ -93,15 +100,10 @@ func (h *httpBackend) request(r *Request) (*http.Request, error) {
 	if err := h.requests.make(&out, r); err != nil {
 		return nil, err
 	}
-	text, err := h.target.fill(out.path)
+	u, err := h.address(out.path)
 	if err != nil {
-		return nil, broken(err, "map integration.request.path, or take the placeholder out of the URI")
+		return nil, err
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, broken(fmt.Errorf("integration URI %q is no address", text), "write http://… or https://…; a stage variable that does not exist is empty")
-	}
-	u.Fragment = ""
 	u.RawQuery = appendQuery(appendQuery(u.RawQuery, query), out.query)
 	out.add("Accept", "application/json")
 	if len(out.body) > 0 {
@@ -118,6 +120,28 @@ func (h *httpBackend) request(r *Request) (*http.Request, error) {
 		}
 	}
 	return out.http(method, u)
+}
+
+// address returns the backend's address for one call.
+func (h *httpBackend) address(path map[string]string) (*url.URL, error) {
+	if h.fixed != nil {
+		u := *h.fixed
+		return &u, nil
+	}
+	text, err := h.target.fill(path)
+	if err != nil {
+		return nil, broken(err, "map integration.request.path, or take the placeholder out of the URI")
+	}
+	return readAddress(text)
+}
+
+func readAddress(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, broken(fmt.Errorf("integration URI %q is no address", text), "write http://… or https://…; a stage variable that does not exist is empty")
+	}
+	u.Fragment = ""
+	return u, nil
 }
 
 // dropped are the headers of the client that no backend gets. AWS: an Authorization that is a signature for the gateway neither.

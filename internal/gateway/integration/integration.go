@@ -19,6 +19,7 @@ type Integration struct {
 	Target  string        // whom it calls, for logs
 	Event   bool          // it wants Request.Event
 	Values  bool          // it wants Request.Values
+	Upgrade bool          // on $connect it wants Request.Values
 	Caller  bool          // it wants Request.Caller
 	Inline  bool          // it never waits: it may be called where nothing may block
 	Local   bool          // it wants Request.Source and the ids; at the beginning and the end of a connection the event, too
