@@ -180,8 +180,15 @@ func TestAPIKeys(t *testing.T) {
 		if !strings.Contains(a.raw, id) || strings.Contains(a.raw, value) || !strings.Contains(b.raw, second) || b.text("position") != "" || !strings.Contains(b.raw, `"value"`) {
 			t.Errorf("%s\n%s", a.raw, b.raw)
 		}
+		f.must(400, "GET", "/apikeys?position=nosuch", "")
+		f.must(400, "GET", "/apikeys?limit=0", "")
 		if c := f.must(200, "GET", "/apikeys?name=mob", ""); !strings.Contains(c.raw, second) || strings.Contains(c.raw, id) {
 			t.Error(c.raw)
+		}
+	})
+	t.Run("empty_value", func(t *testing.T) {
+		if a := f.must(201, "POST", "/apikeys", `{"name":"zzz","value":""}`); len(a.text("value")) != 40 || a.body["enabled"] != false {
+			t.Error(a.raw)
 		}
 	})
 	t.Run("tags", func(t *testing.T) {

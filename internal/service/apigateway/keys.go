@@ -35,8 +35,11 @@ func (s *Service) makeKey(ctx context.Context, id string, in *shapes.CreateApiKe
 		return nil, apigateway.BadRequest("Stage keys are no longer supported: attach the API key to a usage plan")
 	}
 	now := s.clock()
-	k := &apigateway.APIKey{ID: id, Value: newValue(), Tags: tags, Created: now, Updated: now}
+	k := &apigateway.APIKey{ID: id, Tags: tags, Created: now, Updated: now}
 	set(&k.Value, in.Value)
+	if k.Value == "" { // Terraform gives an empty one to ask for a new one
+		k.Value = newValue()
+	}
 	set(&k.Name, in.Name)
 	set(&k.Description, in.Description)
 	set(&k.CustomerID, in.CustomerId)

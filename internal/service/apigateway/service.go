@@ -185,10 +185,10 @@ func page[T any](items []*T, id func(*T) string, limit *int64, position *string)
 	}
 	if position != nil && *position != "" {
 		after, err := base64.RawURLEncoding.DecodeString(*position)
-		if err != nil {
+		i := slices.IndexFunc(items, func(item *T) bool { return id(item) == string(after) })
+		if err != nil || i < 0 {
 			return nil, nil, apigateway.BadRequest("Invalid position specified")
 		}
-		i := slices.IndexFunc(items, func(item *T) bool { return id(item) == string(after) })
 		items = items[i+1:]
 	}
 	if len(items) <= size {
