@@ -35,6 +35,8 @@ type world struct {
 	others  *others
 	logs    *lines
 	stop    func()
+
+	background sync.WaitGroup // what answers tokens
 }
 
 // lines is a log group of all groups.
@@ -59,10 +61,12 @@ func newWorld(t *testing.T) *world {
 }
 
 // start runs a server on the stores; stop ends it.
-func (w *world) start() {
+func (w *world) start() { w.restart(w.stores, w.bus) }
+
+func (w *world) restart(stores store.Stores, b bus.Bus) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	log := slog.New(slog.NewTextHandler(logWriter{w.t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	w.service = states.New(states.Config{Stores: w.stores, Bus: w.bus, Logs: w.logs, Log: log, Workers: 16})
+	w.service = states.New(states.Config{Stores: stores, Bus: b, Logs: w.logs, Log: log, Workers: 16})
 	tables := dynamodb.New(w.stores, log)
 	w.catalog = awsapi.NewCatalog([]awsapi.Service{w.service, tables})
 	w.service.Connect(w, w.others)
