@@ -100,10 +100,17 @@ func (e *Evaluation) reaches(from, to string) bool {
 	return walk(from)
 }
 
-// deploymentsLast makes a deployment of a WebSocket API wait for the API's routes, although nothing in the template may
-// say so. AWS: without DependsOn it races, and often fails with "At least one route is required before deploying the Api".
+// deployed are the types whose resources a deployment of their API takes with it.
+var deployed = []string{
+	"AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::RouteResponse", "AWS::ApiGatewayV2::Integration",
+	"AWS::ApiGatewayV2::IntegrationResponse", "AWS::ApiGatewayV2::Model", "AWS::ApiGatewayV2::Authorizer",
+}
+
+// deploymentsLast makes a deployment of a WebSocket API wait for the API's routes and what belongs to them, although nothing in
+// the template may say so. AWS: without DependsOn it races, and often fails with "At least one route is required before deploying
+// the Api"; with DependsOn on one route, the others and the responses are mostly there in time, since roles and tables take longer.
 func (e *Evaluation) deploymentsLast() {
-	const deployment, route = "AWS::ApiGatewayV2::Deployment", "AWS::ApiGatewayV2::Route"
+	const deployment = "AWS::ApiGatewayV2::Deployment"
 	api := func(id string) string {
 		ref, _ := e.Resources[id].Properties["ApiId"].(map[string]any)
 		name, _ := ref["Ref"].(string)
@@ -115,7 +122,7 @@ func (e *Evaluation) deploymentsLast() {
 			continue
 		}
 		for _, r := range ids {
-			if e.Resources[r].Type == route && api(r) == api(d) && !slices.Contains(e.deps[d], r) && !e.reaches(r, d) {
+			if slices.Contains(deployed, e.Resources[r].Type) && api(r) == api(d) && !slices.Contains(e.deps[d], r) && !e.reaches(r, d) {
 				e.deps[d] = append(e.deps[d], r)
 			}
 		}

@@ -235,6 +235,7 @@ Resources:
   D: {Type: AWS::ApiGatewayV2::Deployment, Properties: {ApiId: !Ref Api}}
   R1: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref Api}}
   R2: {Type: AWS::ApiGatewayV2::Route, DependsOn: D, Properties: {ApiId: !Ref Api}}
+  Answer: {Type: AWS::ApiGatewayV2::RouteResponse, Properties: {ApiId: !Ref Api, RouteId: !Ref R1}}
   Api: {Type: AWS::ApiGatewayV2::Api, Properties: {Name: !If [No, !Ref Gone, x]}}
   Gone: {Type: T, Condition: No}
   One: {Type: T, DependsOn: Api}
@@ -247,7 +248,7 @@ Resources:
 	for _, id := range e.Active() {
 		got[id] = e.Dependencies(id)
 	}
-	want := map[string][]string{"D": {"Api", "R1"}, "R1": {"Api"}, "R2": {"Api", "D"}, "Api": nil, "One": {"Api"}, "Many": {"Api", "One"}} // DE-053, DE-057, DE-105
+	want := map[string][]string{"D": {"Api", "R1", "Answer"}, "R1": {"Api"}, "R2": {"Api", "D"}, "Answer": {"Api", "R1"}, "Api": nil, "One": {"Api"}, "Many": {"Api", "One"}} // DE-053, DE-057, DE-105
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
