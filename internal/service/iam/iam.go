@@ -106,8 +106,9 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"TagUser": awsapi.Op(s.tagUser), "UntagUser": awsapi.Op(s.untagUser), "ListUserTags": awsapi.Op(s.listUserTags),
 		"TagPolicy": awsapi.Op(s.tagPolicy), "UntagPolicy": awsapi.Op(s.untagPolicy), "ListPolicyTags": awsapi.Op(s.listPolicyTags),
 
-		"SimulatePrincipalPolicy": awsapi.Op(s.simulatePrincipalPolicy),
-		"ListAccountAliases":      awsapi.Op(s.listAccountAliases),
+		"SimulatePrincipalPolicy":        awsapi.Op(s.simulatePrincipalPolicy),
+		"ListAccountAliases":             awsapi.Op(s.listAccountAliases),
+		"GetAccountAuthorizationDetails": awsapi.Op(s.getAccountAuthorizationDetails).Partly("all on one page"),
 	}
 	for name, op := range s.policyOperations() {
 		ops[name] = op

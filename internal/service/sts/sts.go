@@ -40,6 +40,8 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"AssumeRole":        awsapi.Op(s.assumeRole),
 		"GetSessionToken":   awsapi.Op(s.getSessionToken),
 		"GetAccessKeyInfo":  awsapi.Op(s.getAccessKeyInfo),
+
+		"AssumeRoleWithWebIdentity": awsapi.Op(s.assumeRoleWithWebIdentity).Refused("there are no identity providers here"),
 	}
 }
 
@@ -109,6 +111,11 @@ func (s *Service) getSessionToken(ctx context.Context, in *shapes.GetSessionToke
 		return nil, err
 	}
 	return &shapes.GetSessionTokenOutput{Credentials: credentials(c)}, nil
+}
+
+// assumeRoleWithWebIdentity refuses as AWS does in an account that trusts no provider of identities.
+func (s *Service) assumeRoleWithWebIdentity(context.Context, *shapes.AssumeRoleWithWebIdentityInput) (*shapes.AssumeRoleWithWebIdentityOutput, error) {
+	return nil, awsapi.Errorf("InvalidIdentityToken", 400, "No OpenIDConnect provider found in your account: Sallyport trusts no identities but its own. Use AssumeRole")
 }
 
 func (s *Service) getAccessKeyInfo(ctx context.Context, in *shapes.GetAccessKeyInfoInput) (*shapes.GetAccessKeyInfoOutput, error) {
