@@ -7,7 +7,7 @@ FLAGS  := $(if $(RACE),-race)
 TOOL   := $(GO) tool -modfile=tools/go.mod
 SOURCE := $(shell find . -name '*.go' -not -path './examples/*' -not -path './test/*' 2>/dev/null) go.mod go.sum
 
-.PHONY: help demo dev build check test bench conformance generate
+.PHONY: help demo dev build check test bench conformance statements coverage generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ bench: ## the benchmarks behind the README's figures; SALLYPORT_BENCH_REF names 
 
 conformance: ## how many statements of the contract are proven by a passing test, per family
 	$(GO) run ./conformance/run -write docs/conformance.md
+
+statements: ## how many statements of the contract a test names, per family, and which have none
+	cd tools && $(GO) run ./statements -missing
+
+coverage: ## write docs/coverage.md: the operations of AWS, and how far each is answered
+	$(GO) run ./cmd/sallyport coverage > docs/coverage.md.new && mv docs/coverage.md.new docs/coverage.md
 
 generate: ## write internal/awsapi/shapes anew from AWS's service models
 	cd tools/shapes && $(GO) generate

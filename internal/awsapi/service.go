@@ -54,6 +54,9 @@ type Binding struct {
 type Operation struct {
 	in, out func() *wire.Type // planned when first used
 	call    func(ctx context.Context, in any) (any, error)
+
+	state CoverageState // empty means Done
+	note  string
 }
 
 // Op makes an operation of f. In and Out are structs with the tags that tools/shapes/README.md describes.

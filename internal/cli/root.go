@@ -70,7 +70,7 @@ messages, runs the functions behind them and lets them push, from the templates 
 		return usagef("%w; `%s --help` lists the options", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newDev(), newServe(), newDeploy(), newDelete(), newConnect(), newLogs(), newStatus(), newEnv(), newVersion(),
+		newDev(), newServe(), newDeploy(), newDelete(), newConnect(), newLogs(), newStatus(), newEnv(), newCoverage(), newVersion(),
 	)
 	return root
 }

@@ -104,7 +104,7 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"CreateModel":                 awsapi.Op(s.createModel),
 		"GetModel":                    awsapi.Op(s.getModel),
 		"GetModels":                   awsapi.Op(s.getModels),
-		"GetModelTemplate":            awsapi.Op(s.getModelTemplate),
+		"GetModelTemplate":            awsapi.Op(s.getModelTemplate).Partly("the template is always the same"),
 		"UpdateModel":                 awsapi.Op(s.updateModel),
 		"DeleteModel":                 awsapi.Op(s.deleteModel),
 		"CreateStage":                 awsapi.Op(s.createStage),
@@ -129,7 +129,7 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"GetApiMappings":              awsapi.Op(s.getAPIMappings),
 		"UpdateApiMapping":            awsapi.Op(s.updateAPIMapping),
 		"DeleteApiMapping":            awsapi.Op(s.deleteAPIMapping),
-		"CreateVpcLink":               awsapi.Op(s.createVPCLink),
+		"CreateVpcLink":               awsapi.Op(s.createVPCLink).Partly("kept; WebSocket APIs reach the target directly"),
 		"GetVpcLink":                  awsapi.Op(s.getVPCLink),
 		"GetVpcLinks":                 awsapi.Op(s.getVPCLinks),
 		"UpdateVpcLink":               awsapi.Op(s.updateVPCLink),
@@ -137,9 +137,9 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"TagResource":                 awsapi.Op(s.tagResource),
 		"UntagResource":               awsapi.Op(s.untagResource),
 		"GetTags":                     awsapi.Op(s.getTags),
-		"ImportApi":                   awsapi.Op(s.importAPI),
-		"ReimportApi":                 awsapi.Op(s.reimportAPI),
-		"ExportApi":                   awsapi.Op(s.exportAPI),
+		"ImportApi":                   awsapi.Op(s.importAPI).Refused("OpenAPI is for HTTP APIs"),
+		"ReimportApi":                 awsapi.Op(s.reimportAPI).Refused("OpenAPI is for HTTP APIs"),
+		"ExportApi":                   awsapi.Op(s.exportAPI).Refused("OpenAPI is for HTTP APIs"),
 	}
 }
 

@@ -65,15 +65,15 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"DescribeLimits":                      op(s.describeLimits),
 		"DescribeEndpoints":                   op(s.describeEndpoints),
 		"DescribeContinuousBackups":           op(s.describeContinuousBackups),
-		"UpdateContinuousBackups":             op(s.updateContinuousBackups),
+		"UpdateContinuousBackups":             op(s.updateContinuousBackups).Partly("the setting is kept; there are no backups"),
 		"PutResourcePolicy":                   op(s.putResourcePolicy),
 		"GetResourcePolicy":                   op(s.getResourcePolicy),
 		"DeleteResourcePolicy":                op(s.deleteResourcePolicy),
-		"DescribeKinesisStreamingDestination": op(s.describeKinesisStreamingDestination),
-		"DescribeContributorInsights":         op(s.describeContributorInsights),
-		"ExecuteStatement":                    op(s.executeStatement),
-		"BatchExecuteStatement":               op(s.batchExecuteStatement),
-		"ExecuteTransaction":                  op(s.executeTransaction),
+		"DescribeKinesisStreamingDestination": op(s.describeKinesisStreamingDestination).Partly("there are none"),
+		"DescribeContributorInsights":         op(s.describeContributorInsights).Partly("always disabled"),
+		"ExecuteStatement":                    op(s.executeStatement).Refused("PartiQL is not supported"),
+		"BatchExecuteStatement":               op(s.batchExecuteStatement).Refused("PartiQL is not supported"),
+		"ExecuteTransaction":                  op(s.executeTransaction).Refused("PartiQL is not supported"),
 	}
 }
 
