@@ -15,7 +15,7 @@ type Caller struct {
 	UserAgent   string
 	Endpoint    string // "http://localhost:4566": what the request was sent to; "" inside the process
 	Trace       string // X-Ray's header for what the caller calls: "Root=1-…;Parent=…;Sampled=0"; "" if there is none
-	Admin       bool // may do all: the admin key, or the server itself
+	Admin       bool   // may do all: the admin key, or the server itself
 
 	// Session is what restricts a session further than its role: policy documents and ARNs of managed policies; usually nil.
 	Session []string

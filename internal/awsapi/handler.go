@@ -352,7 +352,7 @@ func (h *handler) serve(c *call) (err error) {
 	ctx := c.r.Context()
 	api := c.entry.api
 	caller, err := h.gate.Verify(ctx, &c.signed, api, c.peer)
-	if err != nil {
+	if err != nil && !c.anonymous() {
 		return err
 	}
 	op, ok := c.entry.ops[c.operation]
@@ -362,6 +362,7 @@ func (h *handler) serve(c *call) (err error) {
 	caller.RequestID = c.id
 	caller.SourceIP = c.peer.String()
 	caller.UserAgent = c.r.UserAgent()
+	caller.Endpoint = c.endpoint()
 	ctx = WithCaller(ctx, caller)
 	input := op.in().NewValue()
 	if err := c.read(op.in(), input); err != nil {
@@ -381,6 +382,19 @@ func (h *handler) serve(c *call) (err error) {
 		return c.answerJSON(op.out(), output)
 	}
 	return api.answer(c.w, c.operation, op.out(), output, c.id)
+}
+
+// anonymous reports whether the operation is for those who have no key yet; then what they bring must convince the operation itself.
+func (c *call) anonymous() bool {
+	return c.entry.api.Name == "sts" && c.operation == "AssumeRoleWithWebIdentity" && !sigv4.IsSigned(&c.signed)
+}
+
+// endpoint returns the URL that the client sent its request to.
+func (c *call) endpoint() string {
+	if c.r.TLS != nil || strings.HasSuffix(c.host, ".amazonaws.com") { // those names are reached over TLS only
+		return "https://" + c.host
+	}
+	return "http://" + c.host
 }
 
 // refuseOperation is unsupported, but for names that do not exist at all, to which services have their own answer.

@@ -92,3 +92,13 @@ func (e *Event) value(path string, v any, in []place) {
 func (e *Event) add(path string, s scalar, in []place) {
 	e.fields[path] = append(e.fields[path], field{s, in})
 }
+
+// Has tells whether there is a scalar at each of the paths.
+func (e *Event) Has(paths ...string) bool {
+	for _, p := range paths {
+		if len(e.fields[p]) == 0 {
+			return false
+		}
+	}
+	return true
+}

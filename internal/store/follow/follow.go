@@ -30,8 +30,9 @@ type Copy[T any] struct {
 	caughtUp     chan struct{}
 	once         sync.Once
 
-	mu   sync.RWMutex // guards docs
-	docs map[string]held[T]
+	mu    sync.RWMutex // guards both
+	store store.Store  // opened when it is first needed: opening costs more than writing
+	docs  map[string]held[T]
 }
 
 type held[T any] struct {
@@ -67,10 +68,28 @@ func (c *Copy[T]) Run(ctx context.Context) error {
 	}
 }
 
-func (c *Copy[T]) watch(ctx context.Context) error {
+// open returns the store. Again opens it anew, after it was out of reach.
+func (c *Copy[T]) open(ctx context.Context, again bool) (store.Store, error) {
+	c.mu.RLock()
+	st := c.store
+	c.mu.RUnlock()
+	if st != nil && !again {
+		return st, nil
+	}
 	st, err := c.stores.Open(ctx, c.name)
 	if err != nil {
-		return fmt.Errorf("open store %s: %w", c.name, err)
+		return nil, fmt.Errorf("open store %s: %w", c.name, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.store = st
+	return st, nil
+}
+
+func (c *Copy[T]) watch(ctx context.Context) error {
+	st, err := c.open(ctx, true)
+	if err != nil {
+		return err
 	}
 	missing := c.known()
 	return st.Watch(ctx, c.prefix, func(e store.Event) error {
@@ -171,9 +190,9 @@ func (c *Copy[T]) List(ctx context.Context, prefix string) ([]*T, error) {
 // Edit changes a document by compare-and-set. f gets a copy that it may change, nil if there is none, and may be called again when
 // somebody else was faster; it returns what is to be written, nil to delete, or an error, which Edit returns.
 func (c *Copy[T]) Edit(ctx context.Context, key string, f func(*T) (*T, error)) (*T, error) {
-	st, err := c.stores.Open(ctx, c.name)
+	st, err := c.open(ctx, false)
 	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", c.name, err)
+		return nil, err
 	}
 	for {
 		old, rev, err := read[T](ctx, st, key)
