@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"internal/app/*"},  // building it
 	{"wsapp/wsapptest"}, // for users; the real gateway without a network
 	{"internal/server"},
-	{"internal/local"}, // apps of package wsapp on a gateway of this process
+	{"internal/local", "internal/telemetry"}, // apps of package wsapp on a gateway of this process
 	{"internal/edge", "internal/console", "internal/gateway", "internal/service/*"},
 	{"internal/service/*/*/*"}, // suites and implementations of a service's own contracts
 	{"internal/gateway/*", "internal/service/*/*", "internal/edge/*"},

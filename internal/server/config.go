@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/gateway"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
+	"github.com/sallyport/sallyport/internal/telemetry"
 )
 
 // Defaults of Config.
@@ -73,6 +74,9 @@ type Config struct {
 	// Observer is told of every connection and message; nil logs failures.
 	Observer gateway.Observer
 
+	// Traces says where spans go; the zero value: where OpenTelemetry's environment variables say, if they do.
+	Traces telemetry.Traces
+
 	// Now is the clock of connections; nil means time.Now. Who moves it by hand calls Server.Sweep.
 	Now func() time.Time
 
@@ -103,6 +107,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Account == "" {
 		c.Account = DefaultAccount
+	}
+	if c.Traces.Endpoint == "" {
+		c.Traces = telemetry.TracesOfEnvironment()
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

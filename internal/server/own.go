@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/internal/edge"
 )
 
-// ownHandler answers what AWS does not have: whether the server works, and how many are connected.
+// ownHandler answers what AWS does not have: whether the server works, how many are connected, and what Prometheus asks.
 func (s *Server) ownHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+edge.OwnPrefix+"health", func(w http.ResponseWriter, _ *http.Request) {
@@ -26,6 +26,7 @@ func (s *Server) ownHandler() http.Handler {
 		}
 	})
 	mux.HandleFunc("GET "+edge.OwnPrefix+"status", s.serveStatus)
+	mux.HandleFunc("GET "+edge.OwnPrefix+"metrics", s.serveMetrics())
 	mux.HandleFunc("PUT "+responsePath+"{token}", s.takeResponse)
 	return mux
 }

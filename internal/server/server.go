@@ -45,6 +45,7 @@ import (
 	"github.com/sallyport/sallyport/internal/store"
 	storemem "github.com/sallyport/sallyport/internal/store/mem"
 	storenats "github.com/sallyport/sallyport/internal/store/nats"
+	"github.com/sallyport/sallyport/internal/telemetry"
 )
 
 // A Server is built by New and works during Run.
@@ -59,6 +60,7 @@ type Server struct {
 
 	ca             *ca.Authority
 	sockets        *loop.Server
+	telemetry      *telemetry.Telemetry
 	gateway        *gateway.Gateway
 	http           *http.Server
 	catalog        *awsapi.Catalog
@@ -174,6 +176,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"API management", apis},
 		{"API keys", apigateway.New(stores, cfg.Log, apis.Account())},
 		{"state machines", machines},
+		{"metrics", s.newMetrics(stores, node)},
 	}
 	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
 		Objects: objects, Functions: functions, ResponseURL: s.responseURL,
@@ -191,8 +194,9 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		return err
 	}
 	s.gateway = gateway.New(gateway.Config{
+		Observer: s.observer(), Traced: cfg.Traces.Endpoint != "",
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
-		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Observer: cfg.Observer, Limits: cfg.Limits, Now: cfg.Now, Log: cfg.Log,
+		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Limits: cfg.Limits, Now: cfg.Now, Log: cfg.Log,
 	})
 	machines.Connect(s.catalog, s.gateway)
 	push, err := connections.New(connections.Config{
@@ -223,6 +227,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.parts = append(s.parts, partsOf(services)...)
 	s.parts = append(s.parts,
 		part{"connections to backends", s.closeClient},
+		part{"telemetry", s.telemetry.Run},
 		part{"gateway", s.gateway.Run},
 		part{"HTTP", s.runHTTP},
 		part{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},
