@@ -11,7 +11,7 @@ import (
 // counts too, which only the service knows.
 func (h *handler) authorize(ctx context.Context, c *call, t *wire.Type, input any) error {
 	caller := CallerOf(ctx)
-	if caller.Admin || c.operation == "GetCallerIdentity" || c.operation == "AssumeRole" {
+	if caller.Admin || c.operation == "GetCallerIdentity" || c.operation == "AssumeRole" || c.anonymous() {
 		return nil
 	}
 	return h.authz.Authorize(ctx, c.action(), c.resource(&caller, t.Strings(input)), nil)
