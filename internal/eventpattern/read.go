@@ -97,7 +97,7 @@ func (r *reader) unexpected(expected string) error {
 		return r.fail(r.pos, "Unexpected end-of-input")
 	}
 	c, _ := utf8.DecodeRuneInString(r.in[r.pos:])
-	return r.fail(r.pos+1, "Unexpected character ('%c' (code %d)): %s", c, c, expected)
+	return r.fail(r.pos, "Unexpected character ('%c' (code %d)): %s", c, c, expected)
 }
 
 func (r *reader) value(depth int) (*node, error) {
