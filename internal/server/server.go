@@ -33,6 +33,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
 	"github.com/sallyport/sallyport/internal/service/connections"
 	"github.com/sallyport/sallyport/internal/service/dynamodb"
+	"github.com/sallyport/sallyport/internal/service/events/delivery"
 	"github.com/sallyport/sallyport/internal/service/iam"
 	"github.com/sallyport/sallyport/internal/service/lambda"
 	"github.com/sallyport/sallyport/internal/service/lambda/runtime"
@@ -64,6 +65,7 @@ type Server struct {
 	gateway        *gateway.Gateway
 	http           *http.Server
 	catalog        *awsapi.Catalog
+	sender         *delivery.Sender
 	gate           *awsapi.Gatekeeper
 	client         *integration.HTTPClient
 	answers        map[string]http.Handler // by signing name, see backends.go
@@ -178,6 +180,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"state machines", machines},
 		{"metrics", s.newMetrics(stores, node)},
 	}
+	services = append(services, s.newMessaging(stores, b, functions)...)
 	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
 		Objects: objects, Functions: functions, ResponseURL: s.responseURL,
 	})
@@ -257,7 +260,7 @@ func (s *Server) newFunctions(stores store.Stores, b bus.Bus, objects *s3.Servic
 	return lambda.New(lambda.Config{
 		Stores: stores, Bus: b, Pool: processPool{pool, cfg.Functions}, Roles: s.identity, Objects: objects, Logs: s.Logs,
 		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
-		Extra: s.functionVariables, Log: cfg.Log,
+		Extra: s.functionVariables, Destinations: destinations{s}, Log: cfg.Log,
 		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
 			return bundles.Modules(ctx, sdk.Function{Runtime: runtime, CodeDir: codeDir})
 		},
