@@ -51,7 +51,7 @@ func (a *App) Template(options ...TemplateOption) ([]byte, error) {
 	if a.Description != "" {
 		doc = append(doc, field{"Description", a.Description})
 	}
-	return yaml(append(doc, field{"Resources", resources}, field{"Outputs", outputs})), nil
+	return yamlOf(append(doc, field{"Resources", resources}, field{"Outputs", outputs})), nil
 }
 
 // StackName is what the app's stack is called if nobody says otherwise.

@@ -1,11 +1,11 @@
 package wsapp
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,12 +20,12 @@ type field struct {
 type list []any
 
 // plain are texts that mean themselves without quotes.
-var plain = regexp.MustCompile(`^[A-Za-z/$][A-Za-z0-9/_$.:-]*( [A-Za-z0-9/_$.-]+)*$`)
+var plain = regexp.MustCompile(`^[A-Za-z/$]([A-Za-z0-9/_$.-]|::?[A-Za-z])*( [A-Za-z0-9/_$.]+)*$`)
 
-var notPlain = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off|y|n)$|:$`)
+var notPlain = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off|y|n)$`)
 
-// yaml writes v in the subset of YAML that a template needs.
-func yaml(v object) []byte {
+// yamlOf writes v in the subset of YAML that a template needs.
+func yamlOf(v object) []byte {
 	var b strings.Builder
 	writeYAML(&b, v, 0)
 	return []byte(b.String())
@@ -128,6 +128,5 @@ func scalar(s string) string {
 	if plain.MatchString(s) && !notPlain.MatchString(s) {
 		return s
 	}
-	q, _ := json.Marshal(s) // what JSON quotes, YAML reads
-	return string(q)
+	return strconv.Quote(s) // YAML knows all of Go's escapes
 }
