@@ -236,11 +236,7 @@ func TestStart(t *testing.T) {
 		s := sallyport.Test(t, sallyport.App(newApp()))
 		var out struct{ Payload json.RawMessage }
 		event := map[string]any{"type": "REQUEST", "methodArn": "arn:x", "headers": map[string]string{"Token": "ann"}}
-		payload, err := json.Marshal(event)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Call(t.Context(), "lambda", "Invoke", map[string]any{"FunctionName": "chat-App", "Payload": payload}, &out); err != nil {
+		if err := s.Call(t.Context(), "lambda", "Invoke", map[string]any{"FunctionName": "chat-App", "Payload": event}, &out); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Contains(out.Payload, []byte(`"principalId":"ann"`)) {
