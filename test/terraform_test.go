@@ -166,6 +166,7 @@ func TestTerraform(t *testing.T) {
 			"websocket CP-085 CP-086 CP-087": nil,
 			"autodeploy CP-088":              nil,
 			"authorizer CP-089":              answersThroughTheDoor,
+			"domains CP-103 DP-264":          countsTheKey,
 			"functions":                      nil,
 			"tables":                         nil,
 			"seed":                           seedWorks,
@@ -179,6 +180,9 @@ func TestTerraform(t *testing.T) {
 	})
 	for _, list := range [][]string{
 		{"apigatewayv2", "get-apis", "--query", "Items"},
+		{"apigatewayv2", "get-domain-names", "--query", "Items"},
+		{"apigateway", "get-api-keys", "--query", "items"},
+		{"apigateway", "get-usage-plans", "--query", "items"},
 		{"lambda", "list-functions", "--query", "Functions"},
 		{"dynamodb", "list-tables", "--query", "TableNames"},
 		{"iam", "list-roles", "--query", "Roles"},
@@ -269,6 +273,22 @@ func seedWorks(t *testing.T, tf *terraform) {
 		t.Errorf("a message that no route takes gets %s", got)
 	}
 	mustContain(t, "the log, why the message was forbidden", s.out.String(), "no route")
+}
+
+// countsTheKey connects as often as the usage plan of the key lets it.
+func countsTheKey(t *testing.T, tf *terraform) {
+	var outputs struct{ URL, Key string }
+	tf.outputs(&outputs)
+	address := tf.s.onThisMachine(t, outputs.URL)
+	if got := refusal(t, address); got != http.StatusForbidden {
+		t.Errorf("no key gets status %d, want 403", got)
+	}
+	for n, want := range []int{101, 101, 429} {
+		_, res, _ := websocket.Dial(t.Context(), address, &websocket.DialOptions{HTTPHeader: http.Header{"X-Api-Key": {outputs.Key}}})
+		if res == nil || res.StatusCode != want {
+			t.Errorf("connection %d of a quota of 2 gets %v, want %d", n+1, res, want)
+		}
+	}
 }
 
 // answersThroughTheDoor connects by way of the authorizer.
