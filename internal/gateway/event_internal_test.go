@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sallyport/sallyport/internal/gateway/authorizer"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 	"github.com/sallyport/sallyport/internal/json"
 )
@@ -64,12 +65,17 @@ func FuzzEvents(f *testing.F) {
 			Headers: []loop.Header{{Name: name, Value: value}, {Name: "User-Agent", Value: body}, {Name: strings.ToUpper(name), Value: body}},
 		}
 		m := moment{at: time.Now()}
-		head := appendHead(nil, st, loop.ID{}, m.at, h, &guest{})
+		who := &guest{domain: "ws.example.com", key: value, keyID: name, decision: &authorizer.Decision{PrincipalID: reason, Context: []authorizer.Member{{Name: body, Value: value}}}}
+		head := appendHead(nil, st, loop.ID{}, m.at, h, who)
+		if got := domainOf(head); got != who.domain {
+			t.Fatalf("the domain is read back as %q", got)
+		}
 		connect := m.appendConnect(nil, st, r, head, h)
 		message := m.appendMessage(nil, st, r, head, loop.ID{}, []byte(body))
 		disconnect := m.appendDisconnect(nil, st, r, head, loop.Closure{Code: 4000, Reason: reason})
 		frame := appendErrorFrame(nil, reason, loop.ID{}, loop.ID{})
-		for _, event := range [][]byte{connect, message, disconnect, frame} {
+		asked := m.appendAuthorizer(nil, st, value, r, head, h)
+		for _, event := range [][]byte{connect, asked, message, disconnect, frame} {
 			if !json.Valid(event) || !utf8.Valid(event) {
 				t.Fatalf("no JSON: %q", event)
 			}

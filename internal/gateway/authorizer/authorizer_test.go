@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,6 +176,24 @@ func TestBroken(t *testing.T) {
 	if _, err := Compile(&apigateway.Authorizer{URI: function}, nil, source, nil).Authorize(t.Context(), request()); err == nil {
 		t.Error("no Lambda, and let in")
 	}
+}
+
+// slow is a function that never answers.
+type slow struct{}
+
+func (slow) InvokeFrom(ctx context.Context, _, _, _ string, _ []byte) ([]byte, bool, error) {
+	<-ctx.Done()
+	return nil, false, ctx.Err()
+}
+
+func TestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := Compile(&apigateway.Authorizer{URI: function}, slow{}, source, nil).Authorize(t.Context(), request())
+		if r, ok := errors.AsType[*Refusal](err); !ok || r.Status != 500 || time.Since(began) != Timeout {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
 }
 
 // FuzzRead asserts that whatever a function answers, who comes in has a principal and a context that is JSON.
