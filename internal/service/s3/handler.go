@@ -64,6 +64,7 @@ func (h *handler) serve(q *request) error {
 	if q.bucket, q.key, err = address(q.r.Host, q.r.URL.EscapedPath()); err != nil {
 		return awsapi.Errorf("InvalidURI", 400, "Couldn't parse the specified URI.")
 	}
+	h.tellRegion(q)
 	caller, err := h.caller(q)
 	if err != nil {
 		return err
@@ -82,6 +83,18 @@ func (h *handler) serve(q *request) error {
 		return err
 	}
 	return op.do(h.s, q)
+}
+
+// tellRegion tells where a bucket is. AWS: everybody who asks for the head of a bucket learns it, also who may not see the bucket; SDKs look for it
+// without a signature.
+func (h *handler) tellRegion(q *request) {
+	if q.r.Method != http.MethodHead || q.bucket == "" || q.key != "" {
+		return
+	}
+	b := new(bucket)
+	if rev, err := h.s.read(q.ctx, bucketKey(q.bucket), b); err == nil && rev != 0 {
+		q.w.Header().Set("X-Amz-Bucket-Region", b.Region)
+	}
 }
 
 // caller verifies the signature. Its errors are those of S3.

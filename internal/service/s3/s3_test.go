@@ -164,6 +164,11 @@ func TestBuckets(t *testing.T) {
 			t.Error(a.header)
 		}
 		f.must(404, "HEAD", "/third", "")
+		// SDKs ask for a bucket's region without a signature.
+		r := httptest.NewRequest("HEAD", "/second", nil)
+		if a := f.send(r); a.status != 403 || a.header.Get("X-Amz-Bucket-Region") != "eu-west-1" {
+			t.Error(a.status, a.header)
+		}
 	})
 	t.Run("names", func(t *testing.T) {
 		for _, name := range []string{"ab", "Upper", "a_b", "127.0.0.1", "a..b"} {
