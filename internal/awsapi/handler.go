@@ -95,10 +95,11 @@ type call struct {
 	entry     *entry
 	operation string
 	path      map[string]string
+	cbor      bool // bodies are CBOR
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{w: w, r: r, id: requestID()}
+	c := &call{w: w, r: r, id: requestID(), cbor: r.Header.Get("Smithy-Protocol") == cborProtocol}
 	h.identify(c)
 	if r.Header.Get("Origin") != "" {
 		allowOrigin(w, r)
@@ -128,6 +129,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // fail writes an error in the form that the caller understands.
 func (h *handler) fail(c *call, err error) {
+	if c.cbor {
+		h.failCBOR(c, err)
+		return
+	}
 	if own, ok := errors.AsType[*Error](err); ok && c.wantsJSON() {
 		c.errorJSON(own)
 		return
@@ -196,6 +201,9 @@ func allowOrigin(w http.ResponseWriter, r *http.Request) {
 
 // find sets service and operation, and reads the body. The error is for whoever made a request that nobody answers.
 func (h *handler) find(c *call) error {
+	if c.cbor {
+		return h.findCBOR(c)
+	}
 	if target := c.r.Header.Get("X-Amz-Target"); target != "" {
 		prefix, op, _ := strings.Cut(target, ".")
 		c.entry, c.operation = h.targets[prefix], op
@@ -378,6 +386,9 @@ func (h *handler) serve(c *call) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.cbor {
+		return c.answerCBOR(op.out(), output)
+	}
 	if c.wantsJSON() {
 		return c.answerJSON(op.out(), output)
 	}
@@ -410,6 +421,9 @@ func (e *entry) refuseOperation(operation string) *Error {
 
 // read decodes the input.
 func (c *call) read(t *wire.Type, input any) error {
+	if c.cbor {
+		return c.readCBOR(t, input)
+	}
 	d := dialectOf(c.entry.api)
 	switch c.entry.api.Protocol {
 	case JSON:
