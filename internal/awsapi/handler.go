@@ -174,6 +174,10 @@ func (h *handler) identify(c *call) {
 	if c.scope == "" && c.query.Has("AWSAccessKeyId") && c.query.Has("Signature") {
 		c.scope = "s3"
 	}
+	// S3 also answers those who have not signed; then nothing but the host's name says that it is meant.
+	if c.scope == "" && isS3Host(c.host) {
+		c.scope = "s3"
+	}
 }
 
 func (h *handler) trusted(peer netip.Addr) bool {
@@ -459,4 +463,10 @@ func requestID() string {
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// isS3Host reports whether a host is S3's, with or without a bucket in front.
+func isS3Host(host string) bool {
+	name, ok := strings.CutSuffix(host, ".amazonaws.com")
+	return ok && (name == "s3" || strings.HasPrefix(name, "s3.") || strings.HasSuffix(name, ".s3") || strings.Contains(name, ".s3."))
 }
