@@ -3,6 +3,7 @@ package apigatewayv2
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -185,6 +186,32 @@ func TestAPIMappings_CP073_CP074(t *testing.T) {
 	f.must(404, "DELETE", path+"/"+id, "")
 	f.must(204, "DELETE", api+"/stages/prod", "")
 	f.must(204, "DELETE", api, "")
+}
+
+// TestMappingsAndDeletions makes mappings and deletes what they lead to at the same time: afterwards no mapping leads nowhere.
+func TestMappingsAndDeletions(t *testing.T) {
+	f := newFixture(t)
+	f.must(201, "POST", "/v2/domainnames", domainBody)
+	const path = "/v2/domainnames/ws.example.com/apimappings"
+	for i := range 30 {
+		api := f.stage()
+		var both sync.WaitGroup
+		both.Go(func() {
+			f.call("POST", path, fmt.Sprintf(`{"apiId":%q,"stage":"prod","apiMappingKey":"k%d"}`, idOf(api), i))
+		})
+		both.Go(func() {
+			if i%2 == 0 {
+				f.call("DELETE", api, "")
+			} else {
+				f.call("DELETE", api+"/stages/prod", "")
+			}
+		})
+		both.Wait()
+		mapped := strings.Contains(f.must(200, "GET", path+"?maxResults=100", "").raw, fmt.Sprintf(`"k%d"`, i))
+		if there := f.call("GET", api+"/stages/prod", "").status == 200; there != mapped {
+			t.Fatalf("round %d: the mapping exists: %v, its stage: %v", i, mapped, there)
+		}
+	}
 }
 
 func TestDomainResources(t *testing.T) {
