@@ -118,7 +118,7 @@ func place(_ context.Context, a template.Artifact, path string) (template.Locati
 }
 
 func (s *Server) deploy(ctx context.Context, in cloudformation.DeployInput) error {
-	stack, err := s.server.CloudFormation.Deploy(s.server.Admin(ctx), in)
+	stack, err := s.server.Deploy(ctx, in)
 	if err != nil && !errors.Is(err, cloudformation.ErrNoChanges) {
 		return err
 	}

@@ -282,7 +282,7 @@ func (s *session) deploy(ctx context.Context, app *application.App) (cloudformat
 	if first {
 		s.term.tell("deploying", map[string]any{"stack": s.stack}, s.term.style(bold, "Deploying "+s.stack))
 	}
-	stack, err := s.server.CloudFormation.Deploy(s.server.Admin(ctx), cloudformation.DeployInput{
+	stack, err := s.server.Deploy(ctx, cloudformation.DeployInput{
 		StackName: s.stack, Document: doc, Parameters: s.values, Progress: s.tellEvent(first),
 	})
 	if errors.Is(err, cloudformation.ErrNoChanges) {

@@ -78,13 +78,15 @@ type Gateway struct {
 	keys     *usage.Keys
 	accounts accounts
 	ready    chan struct{} // closed when all that existed at the start is served
-	serial   atomic.Uint32 // of message and request ids
-	meters   meters
-	calls    calls
-	idle     sync.Pool       // of *call
-	signers  sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade
-	working  context.Context // of calls of backends: outlives connections
-	stop     context.CancelFunc
+
+	followers []*follower   // of what the control plane writes
+	serial    atomic.Uint32 // of message and request ids
+	meters    meters
+	calls     calls
+	idle      sync.Pool       // of *call
+	signers   sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade
+	working   context.Context // of calls of backends: outlives connections
+	stop      context.CancelFunc
 }
 
 var _ loop.Handler = (*Gateway)(nil)
@@ -109,6 +111,7 @@ func New(cfg Config) *Gateway {
 	g.accounts.limits = cfg.Limits
 	g.keys = usage.New(usage.Config{Stores: cfg.Stores, Node: cfg.Node, Log: g.log, Now: g.now, Flush: cfg.UsageFlush})
 	g.ready = make(chan struct{})
+	g.followers = g.newFollowers()
 	g.serial.Store(rand.Uint32())
 	g.working, g.stop = context.WithCancel(context.Background())
 	return g

@@ -64,29 +64,29 @@ func (s *stages) remove(key string) *served {
 	return gone
 }
 
-// watch follows what the control plane writes until ctx is done: stages and custom domains.
+// newFollowers returns what keeps the gateway as the control plane's documents are: stages and custom domains.
+func (g *Gateway) newFollowers() []*follower {
+	return []*follower{
+		newFollower(apigateway.SnapshotPrefix, g.setStage, g.removeStage),
+		newFollower(apigateway.DomainPrefix, g.setDomain, func(name string) { g.setDomain(name, nil) }),
+	}
+}
+
+// watch follows what the control plane writes until ctx is done.
 func (g *Gateway) watch(ctx context.Context) error {
 	documents, err := g.cfg.Stores.Open(ctx, apigateway.Store)
 	if err != nil {
 		return fmt.Errorf("open store %s: %w", apigateway.Store, err)
 	}
-	snapshots := &follower{
-		prefix: apigateway.SnapshotPrefix, ready: make(chan struct{}), known: func() []string { return slices.Collect(maps.Keys(*g.served.table.Load())) },
-		set: g.setStage, remove: g.removeStage,
-	}
-	names := &follower{
-		prefix: apigateway.DomainPrefix, ready: make(chan struct{}), known: func() []string { return slices.Collect(maps.Keys(*g.domains.table.Load())) },
-		set: g.setDomain, remove: func(name string) { g.setDomain(name, nil) },
-	}
 	var watches sync.WaitGroup
-	for _, f := range []*follower{snapshots, names} {
+	for _, f := range g.followers {
 		watches.Go(func() { f.run(ctx, documents, g.log) })
 	}
 	watches.Go(func() {
 		g.keys.WaitReady(ctx)
-		for _, ready := range []chan struct{}{snapshots.ready, names.ready} {
+		for _, f := range g.followers {
 			select {
-			case <-ready:
+			case <-f.ready:
 			case <-ctx.Done():
 				return
 			}
@@ -97,13 +97,34 @@ func (g *Gateway) watch(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// CatchUp returns when this node serves what the control plane has written so far, or with ctx's error.
+func (g *Gateway) CatchUp(ctx context.Context) error {
+	documents, err := g.cfg.Stores.Open(ctx, apigateway.Store)
+	if err != nil {
+		return fmt.Errorf("open store %s: %w", apigateway.Store, err)
+	}
+	for _, f := range g.followers {
+		if err := f.catchUp(ctx, documents); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // A follower keeps what is served as the documents under a prefix are.
 type follower struct {
 	prefix string
-	ready  chan struct{}   // closed when all that existed has been told
-	known  func() []string // what is served, by key without prefix
+	ready  chan struct{} // closed when all that existed has been told
 	set    func(key string, data []byte)
 	remove func(key string)
+
+	mu    sync.Mutex        // guards what follows
+	have  map[string]uint64 // revision of what is served, by key without prefix
+	moved chan struct{}     // closed at the next change of have
+}
+
+func newFollower(prefix string, set func(key string, data []byte), remove func(key string)) *follower {
+	return &follower{prefix: prefix, ready: make(chan struct{}), set: set, remove: remove, have: map[string]uint64{}, moved: make(chan struct{})}
 }
 
 // run follows the documents until ctx is done. A store that cannot be reached is tried again: what is served stays.
@@ -129,9 +150,9 @@ func (f *follower) follow(ctx context.Context, documents store.Store) error {
 		key := strings.TrimPrefix(e.Key, f.prefix)
 		switch {
 		case e.CaughtUp:
-			for _, key := range f.known() {
+			for _, key := range f.keys() {
 				if !seen[key] {
-					f.remove(key)
+					f.drop(key)
 				}
 			}
 			seen = nil
@@ -142,15 +163,69 @@ func (f *follower) follow(ctx context.Context, documents store.Store) error {
 			}
 		case e.Deleted:
 			delete(seen, key)
-			f.remove(key)
+			f.drop(key)
 		default:
 			if seen != nil {
 				seen[key] = true
 			}
 			f.set(key, e.Data)
+			f.note(func() { f.have[key] = e.Rev })
 		}
 		return nil
 	})
+}
+
+func (f *follower) drop(key string) {
+	f.remove(key)
+	f.note(func() { delete(f.have, key) })
+}
+
+// note changes have and wakes those who wait for it.
+func (f *follower) note(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+	close(f.moved)
+	f.moved = make(chan struct{})
+}
+
+func (f *follower) keys() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.have))
+}
+
+// catchUp waits until what is served is what the store has.
+func (f *follower) catchUp(ctx context.Context, documents store.Store) error {
+	for {
+		f.mu.Lock()
+		moved := f.moved
+		f.mu.Unlock()
+		docs, err := documents.List(ctx, f.prefix)
+		if err != nil {
+			return fmt.Errorf("list what is deployed: %w", err)
+		}
+		if f.serves(docs) {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// serves reports whether exactly these documents are served, or newer ones.
+func (f *follower) serves(docs []store.Doc) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range docs {
+		if f.have[strings.TrimPrefix(d.Key, f.prefix)] < d.Rev {
+			return false
+		}
+	}
+	return len(f.have) == len(docs)
 }
 
 // setDomain serves a custom domain as it is now; data is nil if it was removed.

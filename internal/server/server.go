@@ -294,6 +294,18 @@ func (s *Server) Admin(ctx context.Context) context.Context {
 	return awsapi.WithCaller(ctx, awsapi.Caller{Account: s.cfg.Account, Region: s.cfg.Region, ARN: "arn:aws:iam::" + s.cfg.Account + ":root", UserID: s.cfg.Account, Admin: true})
 }
 
+// Deploy creates or updates a stack, as Admin, and returns when this node serves what was deployed. Errors are those of
+// CloudFormation's Deploy.
+func (s *Server) Deploy(ctx context.Context, in cloudformation.DeployInput) (cloudformation.Stack, error) {
+	stack, err := s.CloudFormation.Deploy(s.Admin(ctx), in)
+	if err == nil || errors.Is(err, cloudformation.ErrNoChanges) {
+		if waited := s.gateway.CatchUp(ctx); waited != nil {
+			return stack, waited
+		}
+	}
+	return stack, err
+}
+
 // Call runs an operation of a service, as Admin; in and out are JSON.
 func (s *Server) Call(ctx context.Context, service, operation string, in []byte) (out []byte, err error) {
 	return s.catalog.Call(s.Admin(ctx), service, operation, in)
