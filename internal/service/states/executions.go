@@ -107,6 +107,7 @@ func (s *Service) start(ctx context.Context, in *shapes.StartExecutionInput, p *
 		return nil, err
 	}
 	if err := s.save(ctx, x); err == nil {
+		s.notify(ctx, x)
 		return x, nil
 	} else if !errors.Is(err, store.ErrConflict) {
 		return nil, err
@@ -116,6 +117,7 @@ func (s *Service) start(ctx context.Context, in *shapes.StartExecutionInput, p *
 		return nil, err
 	}
 	if there == nil || there.Seed == x.Seed { // the worker was faster
+		s.notify(ctx, x)
 		return x, nil
 	}
 	return sameStart(there, x)

@@ -8,9 +8,6 @@ import (
 	"github.com/sallyport/sallyport/internal/service/states/machine"
 )
 
-// maxExpress is how long an express execution may take.
-const maxExpress = 5 * time.Minute
-
 func (s *Service) startSyncExecution(ctx context.Context, in *shapes.StartSyncExecutionInput) (*shapes.StartSyncExecutionOutput, error) {
 	x, err := s.prepare(ctx, *in.StateMachineArn, in.Name, in.Input, in.TraceHeader)
 	if err != nil {
@@ -49,9 +46,6 @@ func (s *Service) runInMemory(ctx context.Context, x *execution) error {
 	defer a.drain()
 	defer cancel()
 	a.input(func(t *machine.Turn) { t.Begin() })
-	if limit := x.Started + maxExpress.Milliseconds(); x.Deadline == 0 || x.Deadline > limit {
-		x.Deadline = limit
-	}
 	for !x.Ended() {
 		s.logEvents(x, turn)
 		a.since, a.dirty = nil, false

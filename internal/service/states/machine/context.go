@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -27,10 +29,11 @@ func (r *Turn) env(t *Thread, input any) *asl.Env {
 // random returns bits that depend on the execution and on how many it has drawn.
 func (r *Turn) random() uint64 {
 	r.X.Draws++
-	z := r.X.Seed + r.X.Draws*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], r.X.Seed)
+	binary.LittleEndian.PutUint64(b[8:], r.X.Draws)
+	sum := sha256.Sum256(b[:]) // task tokens are made of them: one must not tell the next
+	return binary.LittleEndian.Uint64(sum[:])
 }
 
 // UUID returns a new UUID of the execution.

@@ -38,6 +38,9 @@ type Turn struct {
 // maxPayload is how large inputs and outputs may be.
 const maxPayload = 256 << 10
 
+// maxExpress is how long an express execution may take.
+const maxExpress = 5 * time.Minute
+
 // maxSteps bounds what one turn does of an execution without history, so that an endless loop gives way to the clock.
 const maxSteps = 10_000
 
@@ -51,6 +54,9 @@ func (r *Turn) Begin() {
 	x.Threads = []*Thread{{ID: 1, State: r.Def.StartAt, Input: input}}
 	if r.Def.TimeoutSeconds > 0 {
 		x.Deadline = r.Now.UnixMilli() + 1000*r.Def.TimeoutSeconds
+	}
+	if limit := r.Now.Add(maxExpress).UnixMilli(); r.NoHistory && (x.Deadline == 0 || x.Deadline > limit) {
+		x.Deadline = limit
 	}
 	r.Run()
 }
