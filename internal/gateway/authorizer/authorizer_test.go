@@ -70,8 +70,10 @@ func TestResults(t *testing.T) {
 		{"not_action", statements(`{"NotAction":"lambda:*","Effect":"Allow","Resource":"*"}`), false, 0, ""},
 		{"not_resource", statements(`{"Action":"*","Effect":"Allow","NotResource":"` + prefix + `prod/*"}`), false, 403, "User is not authorized to access this resource"},
 		{"other_action", statements(`{"Action":"execute-api:ManageConnections","Effect":"Allow","Resource":"*"}`), false, 403, "User is not authorized to access this resource"},
-		{"DP-243 deny", statements(`[{"Action":"*","Effect":"Allow","Resource":"*"},{"Action":"execute-api:Invoke","Effect":"Deny","Resource":"` + methodARN + `"}]`), false, 403,
-			"User is not authorized to access this resource with an explicit deny"},
+		{
+			"DP-243 deny", statements(`[{"Action":"*","Effect":"Allow","Resource":"*"},{"Action":"execute-api:Invoke","Effect":"Deny","Resource":"` + methodARN + `"}]`), false, 403,
+			"User is not authorized to access this resource with an explicit deny",
+		},
 		{"condition_holds", statements(`{"Action":"*","Effect":"Allow","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`), false, 0, ""},
 		{"condition_fails", statements(`{"Action":"*","Effect":"Allow","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}}`), false, 403, "User is not authorized to access this resource"},
 		{"DP-246 unauthorized", `{"errorMessage":"Unauthorized","errorType":"Error"}`, true, 401, "Unauthorized"},

@@ -231,8 +231,10 @@ func TestNodes(t *testing.T) {
 
 func TestThrottle(t *testing.T) {
 	w := newWorld(t)
-	w.plan(apigateway.UsagePlan{ID: "p", Throttle: &apigateway.Throttle{Rate: 1, Burst: 3}, Quota: &apigateway.Quota{Limit: 100, Period: apigateway.Day},
-		Stages: []apigateway.PlanStage{{APIID: "api", Stage: "prod", Throttle: map[string]apigateway.Throttle{"slow": {Rate: 1, Burst: 1}}}}})
+	w.plan(apigateway.UsagePlan{
+		ID: "p", Throttle: &apigateway.Throttle{Rate: 1, Burst: 3}, Quota: &apigateway.Quota{Limit: 100, Period: apigateway.Day},
+		Stages: []apigateway.PlanStage{{APIID: "api", Stage: "prod", Throttle: map[string]apigateway.Throttle{"slow": {Rate: 1, Burst: 1}}}},
+	})
 	w.key("k", "value", "p")
 	k, _ := w.node(1, 0)
 	m := w.find(k, "value")

@@ -248,8 +248,10 @@ func TestUsagePlans_CP103(t *testing.T) {
 			"replace /apiStages/abc:dev/throttle/~1join/GET/rateLimit 7", "replace /apiStages/abc:dev/throttle/~1join/GET/burstLimit 8", "remove /apiStages/abc:prod/throttle"))
 		want := map[string]any{
 			"id": id, "name": "silver", "description": "d",
-			"apiStages": []any{map[string]any{"apiId": "abc", "stage": "prod"},
-				map[string]any{"apiId": "abc", "stage": "dev", "throttle": map[string]any{"/join/GET": map[string]any{"rateLimit": 7.0, "burstLimit": 8.0}}}},
+			"apiStages": []any{
+				map[string]any{"apiId": "abc", "stage": "prod"},
+				map[string]any{"apiId": "abc", "stage": "dev", "throttle": map[string]any{"/join/GET": map[string]any{"rateLimit": 7.0, "burstLimit": 8.0}}},
+			},
 			"throttle": map[string]any{"rateLimit": 2.5, "burstLimit": 20.0}, "quota": map[string]any{"limit": 5.0, "offset": 2.0, "period": "MONTH"},
 		}
 		if diff := cmp.Diff(want, a.body); diff != "" {
@@ -263,8 +265,17 @@ func TestUsagePlans_CP103(t *testing.T) {
 			operation string
 			status    int
 		}{
-			{"remove /apiStages abc:prod", 404}, {"remove /apiStages", 400}, {"add /apiStages abc:dev", 409}, {"add /apiStages abc:nosuch", 404}, {"remove /apiStages/abc:dev", 400},
-			{"replace /quota/limit x", 400}, {"replace /throttle/rateLimit NaN", 400}, {"replace /nosuch x", 400}, {"replace /quota x", 400}, {"remove /name", 400}, {"move /name x", 400},
+			{"remove /apiStages abc:prod", 404},
+			{"remove /apiStages", 400},
+			{"add /apiStages abc:dev", 409},
+			{"add /apiStages abc:nosuch", 404},
+			{"remove /apiStages/abc:dev", 400},
+			{"replace /quota/limit x", 400},
+			{"replace /throttle/rateLimit NaN", 400},
+			{"replace /nosuch x", 400},
+			{"replace /quota x", 400},
+			{"remove /name", 400},
+			{"move /name x", 400},
 		} {
 			f.must(o.status, "PATCH", "/usageplans/"+id, patchBody(o.operation))
 		}
