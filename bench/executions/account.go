@@ -1,0 +1,112 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// errWrong says that events are not what they must be; count has printed how.
+var errWrong = errors.New("events are lost, doubled or out of order")
+
+// count reads the log group and prints how many events are missing, there twice, or before one that they must follow.
+func count(s *server, n int) error {
+	seen, err := settled(s, n)
+	if err != nil {
+		return err
+	}
+	events, lost, doubled, unordered := 0, 0, 0, 0
+	for order := range n {
+		got := seen[order]
+		events += len(got)
+		if !slices.IsSorted(got) {
+			unordered++
+		}
+		distinct := len(slices.Compact(slices.Sorted(slices.Values(got))))
+		lost += steps - distinct
+		doubled += len(got) - distinct
+	}
+	fmt.Printf("%d events of %d: %d lost, %d doubled, %d executions out of order\n", events, steps*n, lost, doubled, unordered)
+	if lost+doubled+unordered > 0 {
+		return errWrong
+	}
+	return nil
+}
+
+// settled returns the steps of each order, in the order of the log, once there are enough or no more come.
+func settled(s *server, n int) (map[int][]int, error) {
+	for last := -1; ; time.Sleep(5 * time.Second) {
+		seen, total, err := read(s)
+		if err != nil || total >= steps*n || total == last {
+			return seen, err
+		}
+		last = total
+	}
+}
+
+func read(s *server) (seen map[int][]int, total int, err error) {
+	seen = map[int][]int{}
+	in := map[string]any{"logGroupName": group, "limit": 10_000}
+	for {
+		var out struct {
+			Events    []struct{ Message string }
+			NextToken string
+		}
+		if err := s.call("logs", "FilterLogEvents", in, &out); err != nil {
+			return nil, 0, err
+		}
+		for _, e := range out.Events {
+			var event struct{ Detail struct{ Order, Step int } }
+			if err := json.Unmarshal([]byte(e.Message), &event); err != nil {
+				return nil, 0, fmt.Errorf("read event: %w", err)
+			}
+			seen[event.Detail.Order] = append(seen[event.Detail.Order], event.Detail.Step)
+			total++
+		}
+		if out.NextToken == "" {
+			return seen, total, nil
+		}
+		in["nextToken"] = out.NextToken
+	}
+}
+
+// reportWaits prints how late the waits of a thousand executions ended.
+func reportWaits(s *server, machine string, wait int) error {
+	var list struct {
+		Executions []struct{ ExecutionArn string }
+	}
+	if err := s.call("states", "ListExecutions", map[string]any{"stateMachineArn": machine, "maxResults": 1000}, &list); err != nil {
+		return err
+	}
+	var late []float64 // seconds
+	for _, x := range list.Executions {
+		var history struct {
+			Events []struct {
+				Type      string
+				Timestamp float64
+			}
+		}
+		if err := s.call("states", "GetExecutionHistory", map[string]any{"executionArn": x.ExecutionArn, "maxResults": 1000}, &history); err != nil {
+			return err
+		}
+		var entered float64
+		for _, e := range history.Events {
+			switch e.Type {
+			case "WaitStateEntered":
+				entered = e.Timestamp
+			case "WaitStateExited":
+				late = append(late, e.Timestamp-entered-float64(wait))
+			}
+		}
+	}
+	if len(late) == 0 {
+		return errors.New("no execution has waited")
+	}
+	slices.Sort(late)
+	fmt.Printf("waits ended late by %.0f ms (median), %.0f ms (99th percentile), %.0f ms (most)\n", 1000*late[len(late)/2], 1000*late[len(late)*99/100], 1000*late[len(late)-1])
+	return nil
+}

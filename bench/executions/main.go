@@ -1,0 +1,105 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+type options struct {
+	n, wait int
+	kill    bool
+	bin     string
+	patient time.Duration
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.n, "n", 10_000, "executions at once")
+	flag.IntVar(&o.wait, "wait", 1, "seconds of each wait")
+	flag.BoolVar(&o.kill, "kill", false, "kill the server in the middle, and start it again")
+	flag.StringVar(&o.bin, "bin", "", "the sallyport program (default: built from this source)")
+	flag.DurationVar(&o.patient, "patience", 10*time.Minute, "how long the executions may take")
+	flag.Parse()
+	if err := measure(o); err != nil {
+		fmt.Fprintln(os.Stderr, "executions:", err)
+		os.Exit(1)
+	}
+}
+
+// measure is one measurement from the first start to the count.
+func measure(o options) (err error) {
+	dir, err := os.MkdirTemp("", "executions-")
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	s := &server{dir: dir, bin: o.bin}
+	if err := s.start(); err != nil {
+		return err
+	}
+	defer s.kill()
+	machine, err := deploy(s, o.wait)
+	if err != nil {
+		return err
+	}
+	before, begin := s.memory(), time.Now()
+	if err := startAll(s, machine, o.n); err != nil {
+		return err
+	}
+	fmt.Printf("%d executions started in %.1f s: %.0f per second\n", o.n, time.Since(begin).Seconds(), float64(o.n)/time.Since(begin).Seconds())
+	fmt.Printf("memory of the server: %+.1f KB for each that was started\n", float64(s.memory()-before)/1024/float64(o.n))
+	if o.kill {
+		time.Sleep(time.Duration(o.wait) * 2500 * time.Millisecond) // after the second wait
+		s.kill()
+		down := time.Now()
+		if err := s.start(); err != nil {
+			return err
+		}
+		fmt.Printf("killed, and there again after %.1f s\n", time.Since(down).Seconds())
+	}
+	if err := awaitAll(s, machine, o.patient); err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	fmt.Printf("all ended after %.1f s: %.0f states per second\n", took.Seconds(), float64(11*o.n)/took.Seconds())
+	if err := reportWaits(s, machine, o.wait); err != nil {
+		return err
+	}
+	return count(s, o.n)
+}
+
+// startAll starts n executions, 32 calls at a time.
+func startAll(s *server, machine string, n int) error {
+	const callers = 32
+	failures := make([]error, callers)
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := c; i < n && failures[c] == nil; i += callers {
+				failures[c] = s.call("states", "StartExecution", map[string]any{"stateMachineArn": machine, "input": fmt.Sprintf(`{"order":%d}`, i)}, nil)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(failures...)
+}
+
+// awaitAll returns when no execution is running.
+func awaitAll(s *server, machine string, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Second) {
+		var out struct{ Executions []struct{} }
+		if err := s.call("states", "ListExecutions", map[string]any{"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1}, &out); err != nil {
+			return err
+		}
+		if len(out.Executions) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("executions run after %s", patience)
+}
