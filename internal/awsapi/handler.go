@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/awsapi/wire"
 )
@@ -363,9 +364,12 @@ func (h *handler) serve(c *call) (err error) {
 	}()
 	ctx := c.r.Context()
 	api := c.entry.api
-	caller, err := h.gate.Verify(ctx, &c.signed, api, c.peer)
-	if err != nil && !c.anonymous() {
-		return err
+	caller, ok := c.bearer()
+	if !ok {
+		var err error
+		if caller, err = h.gate.Verify(ctx, &c.signed, api, c.peer); err != nil && !c.anonymous() {
+			return err
+		}
 	}
 	op, ok := c.entry.ops[c.operation]
 	if !ok {
@@ -402,6 +406,16 @@ func (h *handler) serve(c *call) (err error) {
 // anonymous reports whether the operation is for those who have no key yet; then what they bring must convince the operation itself.
 func (c *call) anonymous() bool {
 	return c.entry.api.Name == "sts" && c.operation == "AssumeRoleWithWebIdentity" && !sigv4.IsSigned(&c.signed)
+}
+
+// bearer returns who makes a call that needs no signature: the links in messages of SNS, which name what they are about and carry
+// a token, are followed by whoever got the message.
+func (c *call) bearer() (Caller, bool) {
+	if c.entry.api.Name != "sns" || sigv4.IsSigned(&c.signed) || c.operation != "ConfirmSubscription" && c.operation != "Unsubscribe" {
+		return Caller{}, false
+	}
+	a, err := arn.Parse(c.form.Get("TopicArn") + c.form.Get("SubscriptionArn"))
+	return Caller{Account: a.Account, Region: a.Region, Admin: true}, err == nil
 }
 
 // endpoint returns the URL that the client sent its request to.

@@ -38,11 +38,11 @@ type Target struct {
 	GroupID    string            // MessageGroupId of a FIFO queue
 	DedupID    string            // MessageDeduplicationId of a FIFO queue; "" leaves it to the queue
 	Attributes map[string]string // of a message
+	Typed      map[string]any    // of a message for a queue: attributes as SQS takes them; they win
 	Name       string            // of an execution; "" for any
 
 	EventSource, DetailType string   // of what is put on a bus
 	Resources               []string // of what is put on a bus
-	PartitionKey            string
 }
 
 // A Sender delivers. Make it with New.

@@ -92,6 +92,9 @@ func (s *Sender) toQueue(ctx context.Context, t Target, a arn.ARN, payload []byt
 		"QueueUrl": "https://sqs." + a.Region + ".amazonaws.com/" + a.Account + "/" + a.Resource, "MessageBody": string(payload),
 		"MessageAttributes": attributes(t.Attributes),
 	}
+	if t.Typed != nil {
+		in["MessageAttributes"] = t.Typed
+	}
 	if strings.HasSuffix(a.Resource, ".fifo") {
 		in["MessageGroupId"], in["MessageDeduplicationId"] = optional(t.GroupID), optional(t.DedupID)
 	}
