@@ -1,9 +1,9 @@
 // Broadcast is a chat in one file: what a client sends goes to all. It is the service of Sparta's documentation, written with package wsapp.
 //
-//	go run . run             serve it here; connect with: sallyport connect sample
-//	go run . template        print the template
-//	go run . deploy          deploy it to a running Sallyport
-//	go run . describe        say what it is made of
+//	go run ./broadcast run         serve it here
+//	go run ./broadcast template    print the template
+//	go run ./broadcast describe    say what it is made of
+//	go run ./broadcast deploy      deploy it to a running Sallyport, in the folder of this file
 package main
 
 import (
