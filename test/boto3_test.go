@@ -17,7 +17,7 @@ func TestPython(t *testing.T) {
 		t.Skipf("boto3 or awscli is not installed: %s", out)
 	}
 	s := serve(t, t.TempDir())
-	cmd := exec.Command("python3", "run.py", "management", "commands", "others")
+	cmd := exec.Command("python3", "run.py", "management", "commands", "others", "orders")
 	cmd.Dir = "boto3"
 	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+s.Endpoint, "AWS_ACCESS_KEY_ID="+s.Credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.Credentials.SecretAccessKey,
 		"AWS_DEFAULT_REGION=us-east-1", "AWS_MAX_ATTEMPTS=1", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
