@@ -26,15 +26,18 @@ const account = "111111111111"
 
 // A world is a server with state machines, tables, and whatever else they call.
 type world struct {
-	t       *testing.T
-	ctx     context.Context //nolint:containedctx // a test's
-	stores  store.Stores
-	bus     bus.Bus
+	t      *testing.T
+	ctx    context.Context //nolint:containedctx // a test's
+	stores store.Stores
+	bus    bus.Bus
+	others *others
+	logs   *lines
+	stop   func()
+	made   int
+
+	mu      sync.Mutex // guards what follows, which a restart replaces
 	service *states.Service
 	catalog *awsapi.Catalog
-	others  *others
-	logs    *lines
-	stop    func()
 
 	background sync.WaitGroup // what answers tokens
 }
@@ -66,12 +69,14 @@ func (w *world) start() { w.restart(w.stores, w.bus) }
 func (w *world) restart(stores store.Stores, b bus.Bus) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	log := slog.New(slog.NewTextHandler(logWriter{w.t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	w.service = states.New(states.Config{Stores: stores, Bus: b, Logs: w.logs, Log: log, Workers: 16})
+	service := states.New(states.Config{Stores: stores, Bus: b, Logs: w.logs, Log: log, Workers: 16})
 	tables := dynamodb.New(w.stores, log)
-	w.catalog = awsapi.NewCatalog([]awsapi.Service{w.service, tables})
-	w.service.Connect(w, w.others)
+	service.Connect(w, w.others)
+	w.mu.Lock()
+	w.service, w.catalog = service, awsapi.NewCatalog([]awsapi.Service{service, tables})
+	w.mu.Unlock()
 	var parts sync.WaitGroup
-	parts.Go(func() { _ = w.service.Run(ctx) })
+	parts.Go(func() { _ = service.Run(ctx) })
 	parts.Go(func() { _ = tables.Run(ctx) })
 	w.stop = sync.OnceFunc(func() {
 		cancel()
@@ -89,7 +94,10 @@ func (w logWriter) Write(p []byte) (int, error) {
 // Call implements states.Caller: what is not in the catalog, the others answer.
 func (w *world) Call(ctx context.Context, service, operation string, in []byte) ([]byte, error) {
 	if service == "states" || service == "dynamodb" {
-		return w.catalog.Call(ctx, service, operation, in)
+		w.mu.Lock()
+		catalog := w.catalog
+		w.mu.Unlock()
+		return catalog.Call(ctx, service, operation, in)
 	}
 	return w.others.Call(ctx, service, operation, in)
 }
@@ -146,7 +154,8 @@ func (w *world) run(machine, input string) map[string]any {
 // execute makes a machine and runs it.
 func (w *world) execute(definition, input string) map[string]any {
 	w.t.Helper()
-	return w.run(w.create(fmt.Sprintf("m%d", time.Now().UnixNano()), "STANDARD", definition), input)
+	w.made++
+	return w.run(w.create(fmt.Sprintf("m%d", w.made), "STANDARD", definition), input)
 }
 
 // wait waits for the end of an execution. Time is virtual, so that it may take weeks.
