@@ -74,7 +74,11 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/function" {
-		b.serveFunction(w, r, body)
+		b.serveFunction(w, r, body, "")
+		return
+	}
+	if token, ok := strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/function"), "/as/"); ok { // its API is called as all others are
+		b.serveFunction(w, r, body, token)
 		return
 	}
 	token, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/g/"), "/")
@@ -113,7 +117,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveFunction answers a function that asks what to do.
-func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []byte) {
+func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []byte, token string) {
 	var call struct {
 		Event json.RawMessage
 		ARN   string
@@ -132,7 +136,7 @@ func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []b
 	if event.Type == "REQUEST" {
 		name = "authorizer"
 	}
-	g := b.find(func(g *group) bool { return g.api == id && id != "" })
+	g := b.find(func(g *group) bool { return token != "" && g.token == token || token == "" && g.api == id && id != "" })
 	if g == nil {
 		name = "direct"
 		g = b.find(func(g *group) bool {

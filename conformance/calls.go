@@ -34,12 +34,15 @@ func (r *run) push(ctx context.Context, method, body string, o pushOptions) (*an
 	path := o.path
 	if path == "" {
 		path = "/" + stageName + "/%40connections/" + url.QueryEscape(id)
+		if r.g.address != "" { // serverless-offline has no stage there
+			path = "/@connections/" + url.QueryEscape(id)
+		}
 	}
 	host := o.host
 	if host == "" {
 		host = t.host(r.g.api)
 	}
-	_, base, prefix, err := t.at(host, r.g.api)
+	_, base, prefix, err := r.g.at(host)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@
 //	client.go     a signed client of AWS's APIs
 //	target.go     where the cases run, and what they need there: a role, two functions
 //	deploy.go     one API per group of cases
+//	offline.go    serverless-offline instead, which has no APIs to deploy by
 //	backend.go    what functions and HTTP integrations call: the runner itself, which tells them what to answer
 //	socket.go     a WebSocket client that can also do what clients may not
 //	run.go        groups and cases, one after the other

@@ -76,7 +76,8 @@ type group struct {
 	t       *Target
 	token   string // in the URL of its HTTP backend
 	api     string
-	direct  bool // has functions that are not given events
+	address string // of a process of its own; empty: the target's
+	direct  bool   // has functions that are not given events
 	vars    variables
 	handles []Line
 	undo    []func(context.Context)
@@ -104,12 +105,16 @@ func (t *Target) runGroup(ctx context.Context, g *Group, cases []*Case) []Result
 	}()
 	var err error
 	for _, l := range g.API {
-		if l.Word == "before" && err == nil {
+		if l.Word == "before" && err == nil && t.Offline == nil {
 			err = r.before(ctx, l)
 		}
 	}
 	if err == nil {
-		err = t.deploy(ctx, r)
+		if t.Offline != nil {
+			err = t.Offline.deploy(ctx, r)
+		} else {
+			err = t.deploy(ctx, r)
+		}
 	}
 	results := make([]Result, 0, len(cases))
 	for _, c := range cases {
@@ -125,6 +130,14 @@ func (t *Target) runGroup(ctx context.Context, g *Group, cases []*Case) []Result
 		}
 	}
 	return results
+}
+
+// at returns how to reach a host of the group's API.
+func (g *group) at(host string) (d dialer, base, prefix string, err error) {
+	if g.address != "" {
+		return dialerOf(g.address, nil), "http://" + g.address, "", nil
+	}
+	return g.t.at(host, g.api)
 }
 
 // before makes a call that the API stands on: SERVICE OPERATION {…} [as NAME=MEMBER].

@@ -134,6 +134,7 @@ func dialerOf(addr string, secure *tls.Config) dialer {
 // listen reads until TCP ends. It answers pings and close frames, as clients do.
 func (s *socket) listen(r *bufio.Reader) {
 	defer close(s.in)
+	defer s.conn.Close() // when the gateway has ended TCP, so does a client
 	var message []byte
 	for {
 		for deaf := s.isDeaf(false); deaf; {

@@ -134,7 +134,7 @@ func (r *run) connect(ctx context.Context, name, word, rest string) error {
 			header = append(header, field{k, v})
 		}
 	}
-	d, _, prefix, err := r.g.t.at(host, r.g.api)
+	d, _, prefix, err := r.g.at(host)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (r *run) connect(ctx context.Context, name, word, rest string) error {
 // leave sends an upgrade and ends TCP before the answer comes.
 func (r *run) leave(ctx context.Context) error {
 	host := r.g.t.host(r.g.api)
-	d, _, prefix, err := r.g.t.at(host, r.g.api)
+	d, _, prefix, err := r.g.at(host)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@
 //
 //	go run ./conformance/run                                    Sallyport, in this process
 //	go run ./conformance/run -endpoint http://127.0.0.1:4566    a server that runs, Sallyport or another
+//	go run ./conformance/run -offline DIR                       serverless-offline, which npm installed in DIR
 //	go run ./conformance/run -aws -region eu-west-1             AWS itself; costs money
 //
 // Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
@@ -9,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -16,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
@@ -26,6 +29,7 @@ import (
 
 type options struct {
 	endpoint, sockets, region, name string
+	offline                         string
 	aws, yes, wait, verbose, quick  bool
 	listen, public, only, write     string
 	parallel                        int
@@ -36,6 +40,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.endpoint, "endpoint", "", "URL of the AWS APIs of a server that runs; empty: Sallyport in this process")
 	flag.StringVar(&o.sockets, "sockets", "", "address of a stage with {api}, {region} and {stage} in it; empty: AWS's host name in the Host header")
+	flag.StringVar(&o.offline, "offline", "", "folder with node_modules/serverless (version 3) and serverless-offline: run against that")
 	flag.StringVar(&o.region, "region", "us-east-1", "")
 	flag.StringVar(&o.name, "name", "", "what the target is called in the report")
 	flag.BoolVar(&o.aws, "aws", false, "run against AWS: creates and deletes APIs, functions, roles and users, and costs money")
@@ -96,7 +101,7 @@ func run(ctx context.Context, o options) (failing bool, err error) {
 		}
 	}
 	tests := map[int]bool{}
-	if !o.quick && o.endpoint == "" && !o.aws && o.only == "" {
+	if !o.quick && o.endpoint == "" && o.offline == "" && !o.aws && o.only == "" {
 		if tests, err = passedTests(ctx); err != nil {
 			return false, err
 		}
@@ -124,6 +129,11 @@ func target(ctx context.Context, o options) (*conformance.Target, func(), error)
 	switch {
 	case o.aws:
 		return t, func() {}, prepareAWS(t, o)
+	case o.offline != "":
+		dir, err := filepath.Abs(o.offline)
+		t.Offline = &conformance.Offline{Dir: dir}
+		t.Name = cmp.Or(t.Name, "serverless-offline")
+		return t, func() {}, err
 	case o.endpoint == "":
 		stop, err := startHere(ctx, t)
 		return t, stop, err

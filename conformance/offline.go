@@ -1,0 +1,151 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Offline is serverless-offline, a plugin of the Serverless Framework, as a target. It has no APIs to deploy by: each group of cases is
+// written as a serverless.yml and served by a process of its own. What cannot be written so, cannot be had there, and its cases fail.
+type Offline struct {
+	Dir string // where npm installed serverless and serverless-offline
+
+	mu   sync.Mutex // guards next
+	next int        // a port
+}
+
+// offlineStart is how long a process may take until it serves.
+const offlineStart = time.Minute
+
+// open prepares a target that has nothing but sockets.
+func (o *Offline) open(t *Target) error {
+	t.account, t.prefix, o.next = "000000000000", "conformance", 13100
+	t.handler = "arn:aws:lambda:" + t.Region + ":" + t.account + ":function:handler"
+	_, err := os.Stat(filepath.Join(o.Dir, "node_modules", "serverless-offline"))
+	return err
+}
+
+var errInexpressible = errors.New("the Serverless Framework has nothing for it in websocket events")
+
+// render writes an api block as serverless.yml, which is JSON, too.
+func (o *Offline) render(g *group, p *plan, port int) ([]byte, error) {
+	if len(p.models)+len(p.before) > 0 || p.undeployed || len(p.stage) > 1 || len(p.api) > 3 {
+		return nil, errInexpressible
+	}
+	events := []any{}
+	for _, r := range p.routes {
+		if r.integration != "lambda" {
+			continue // cases that need it will fail, others of the group need not
+		}
+		socket := object{"route": r.name}
+		for name, value := range r.body {
+			switch name {
+			case "routeKey":
+			case "routeResponseSelectionExpression":
+				if value != nil {
+					socket[name] = value
+				}
+			case "authorizer":
+				body := p.authorizers[0].body
+				socket["authorizer"] = object{"name": "authorizer", "identitySource": body["identitySource"]}
+			default:
+				return nil, fmt.Errorf("%w: %s of a route", errInexpressible, name)
+			}
+		}
+		if _, own := r.body["routeResponseSelectionExpression"]; r.twoWay && !own {
+			socket["routeResponseSelectionExpression"] = "$default"
+		}
+		events = append(events, object{"websocket": socket})
+	}
+	if len(events) == 0 {
+		return nil, fmt.Errorf("%w: no route calls a function", errInexpressible)
+	}
+	functions := object{"handler": object{"handler": "index.handler", "events": events}}
+	if len(p.authorizers) > 0 {
+		functions["authorizer"] = object{"handler": "index.handler"}
+	}
+	return json.Marshal(object{
+		"service": "conformance", "frameworkVersion": "3", "plugins": []string{"serverless-offline"},
+		"provider": object{
+			"name": "aws", "runtime": "nodejs20.x", "stage": stageName, "region": g.t.Region, "timeout": 30,
+			"websocketsApiRouteSelectionExpression": p.api["routeSelectionExpression"],
+			"environment":                           object{"CONFORMANCE_BACKEND": g.t.Public + "/as/" + g.token},
+		},
+		"functions": functions,
+		"custom":    object{"serverless-offline": object{"websocketPort": port, "httpPort": port + 1, "lambdaPort": port + 2, "host": "127.0.0.1"}},
+	})
+}
+
+// deploy starts a process that serves the API of a group.
+func (o *Offline) deploy(ctx context.Context, g *group) error {
+	p, err := planOf(g.API, g.vars)
+	if err != nil {
+		return err
+	}
+	g.handles = p.handles
+	o.mu.Lock()
+	port := o.next
+	o.next += 10
+	o.mu.Unlock()
+	config, err := o.render(g, p, port)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(o.Dir, "group-*")
+	if err != nil {
+		return err
+	}
+	g.undo = append(g.undo, func(context.Context) { os.RemoveAll(dir) })
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "serverless.yml"), config, 0o600), os.WriteFile(filepath.Join(dir, "index.js"), []byte(handlerCode), 0o600)); err != nil {
+		return err
+	}
+	cmd := exec.Command("node", filepath.Join(o.Dir, "node_modules", "serverless", "bin", "serverless.js"), "offline")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "SLS_TELEMETRY_DISABLED=1", "SLS_INTERACTIVE_SETUP_ENABLE=0", "SLS_NOTIFICATIONS_MODE=off")
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start serverless-offline: %w", err)
+	}
+	ready := make(chan error, 1)
+	go func() {
+		var said []string
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if said = append(said, lines.Text()); strings.Contains(lines.Text(), "[http for websocket] listening") {
+				ready <- nil
+			}
+		}
+		ready <- fmt.Errorf("serverless-offline ended: %s", brief(strings.Join(said, "\n")))
+	}()
+	g.undo = append(g.undo, func(context.Context) {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	select {
+	case err := <-ready:
+		if err != nil {
+			return err
+		}
+	case <-time.After(offlineStart):
+		return errors.New("serverless-offline does not serve")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	g.address = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
+	g.api = "private" // what it calls every API
+	g.vars["api"], g.vars["host"] = g.api, g.t.host(g.api)
+	return nil
+}
