@@ -38,6 +38,7 @@ bench: ## the benchmarks behind the README's figures; SALLYPORT_BENCH_REF names 
 	$(GO) run ./bench/sockets idle -gateway
 	$(GO) run ./bench/sockets echo -gateway
 	$(GO) run ./bench/sockets fanout -n 10000
+	$(GO) run ./bench/executions
 
 conformance: ## how many statements of the contract are proven by a passing test, per family
 	$(GO) run ./conformance/run -write docs/conformance.md

@@ -6,7 +6,8 @@
 //	go run ./bench/executions -kill          the same, with a kill -9 in the middle
 //	go run ./bench/executions -n 500 -wait 5
 //
-// It prints what it starts per second, what states it takes per second, what the server's memory grows by, and how late waits end.
+// It prints what it starts per second, what states it takes per second, what the server's memory grows by, how late waits end, and the
+// processor time of each execution: compare that first, the rates are the machine's as much as ours.
 // The server is a process of its own, with its data in a folder that is removed afterwards.
 //
 // main.go is the course of a measurement, server.go the server's process, app.go what runs in it, account.go the count.

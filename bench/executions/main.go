@@ -48,7 +48,7 @@ func measure(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	before, begin := s.memory(), time.Now()
+	before, cpu, begin := s.memory(), s.cpu(), time.Now()
 	if err := startAll(s, machine, o.n); err != nil {
 		return err
 	}
@@ -68,6 +68,9 @@ func measure(o options) (err error) {
 	}
 	took := time.Since(begin)
 	fmt.Printf("all ended after %.1f s: %.0f states per second\n", took.Seconds(), float64(11*o.n)/took.Seconds())
+	if !o.kill {
+		fmt.Printf("processor time of the server: %.2f ms for each execution\n", (s.cpu()-cpu)/float64(o.n)*1000)
+	}
 	if err := reportWaits(s, machine, o.wait); err != nil {
 		return err
 	}
