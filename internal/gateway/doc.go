@@ -19,7 +19,8 @@
 //	event.go        events for functions, appended, not marshalled
 //	errorframe.go   what the gateway itself says to a client
 //	connections.go  pushes, looking and closing from outside, also across nodes
-//	observer.go     what is told about all this
+//	observer.go     what is told about all this, to those who ask
+//	meter.go        what is counted about all this, always
 //
 // Sockets and frames are package loop's, calls of backends package integration's. What may block runs on a goroutine that exists only
 // while its connection has work.
@@ -29,5 +30,5 @@
 // microseconds of each other is the scheduler's choice; with a Concurrency of 1 the order is strict. A client that is further ahead has
 // its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
 //
-// Not here yet: access logs, metrics.
+// Logs, metrics and traces are made of this by package telemetry.
 package gateway
