@@ -43,6 +43,16 @@ def queues():
     q.delete_queue(QueueUrl=url)
 
 
+def topics():
+    """SNS topics."""
+    s = client("sns")
+    topic = s.create_topic(Name="boto")["TopicArn"]
+    s.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="d")
+    assert s.get_topic_attributes(TopicArn=topic)["Attributes"]["DisplayName"] == "d"
+    assert [t["TopicArn"] for p in s.get_paginator("list_topics").paginate() for t in p["Topics"]] == [topic]
+    s.delete_topic(TopicArn=topic)
+
+
 def events():
     """EventBridge: connections, destinations, archives and replays."""
     e = client("events")
