@@ -13,12 +13,13 @@ import (
 	"github.com/sallyport/sallyport/internal/service/events"
 	"github.com/sallyport/sallyport/internal/service/events/delivery"
 	"github.com/sallyport/sallyport/internal/service/lambda"
+	"github.com/sallyport/sallyport/internal/service/scheduler"
 	"github.com/sallyport/sallyport/internal/service/sns"
 	"github.com/sallyport/sallyport/internal/service/sqs"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
-// newMessaging builds what carries messages between services: queues, topics, events.
+// newMessaging builds what carries messages between services: queues, topics, events, schedules.
 func (s *Server) newMessaging(stores store.Stores, b bus.Bus, functions *lambda.Service) []service {
 	cfg := s.cfg
 	s.sender = delivery.New(functions, services{s})
@@ -27,6 +28,7 @@ func (s *Server) newMessaging(stores store.Stores, b bus.Bus, functions *lambda.
 		{"queues", sqs.New(sqs.Config{Stores: stores, LaxPermissions: cfg.LaxPermissions, Log: cfg.Log})},
 		{"events", events.New(events.Config{Stores: stores, Bus: b, Targets: s.sender, Web: web, Log: cfg.Log})},
 		{"topics", sns.New(sns.Config{Stores: stores, Bus: b, Targets: s.sender, Web: web, LaxPermissions: cfg.LaxPermissions, Log: cfg.Log})},
+		{"schedules", scheduler.New(scheduler.Config{Stores: stores, Bus: b, Targets: s.sender, Log: cfg.Log})},
 	}
 }
 

@@ -30,6 +30,8 @@ func (s *Sender) Send(ctx context.Context, t Target, payload []byte) error {
 		return s.toBus(ctx, t, payload)
 	case "logs":
 		return s.toLogs(ctx, t, a, payload)
+	case "scheduler":
+		return s.universal(ctx, t, a, payload)
 	}
 	return awsapi.Errorf("ValidationException", 400, "Sallyport cannot deliver to %s: it has no targets of service %s.", t.ARN, a.Service)
 }
@@ -107,6 +109,23 @@ func (s *Sender) startExecution(ctx context.Context, t Target, payload []byte) e
 	if awsapi.Code(err) == "ExecutionAlreadyExists" { // this delivery has been made before
 		return nil
 	}
+	return err
+}
+
+// named are the services whose names in aws-sdk ARNs are not those of their APIs.
+var named = map[string]string{"sfn": "states", "eventbridge": "events", "cloudwatchlogs": "logs", "cloudwatch": "monitoring"}
+
+// universal calls any operation of any service: arn:aws:scheduler:::aws-sdk:{service}:{operation}.
+func (s *Sender) universal(ctx context.Context, t Target, a arn.ARN, payload []byte) error {
+	parts := strings.Split(a.Resource, ":")
+	if len(parts) != 3 || parts[0] != "aws-sdk" {
+		return awsapi.Errorf("ValidationException", 400, "%s names no operation.", t.ARN)
+	}
+	service := strings.ToLower(parts[1])
+	if api, ok := named[service]; ok {
+		service = api
+	}
+	_, err := s.services.Call(ctx, service, parts[2], payload)
 	return err
 }
 

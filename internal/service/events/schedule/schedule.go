@@ -58,6 +58,9 @@ func ParseOnce(text string, zone *time.Location) (*Schedule, error) {
 // Once tells whether there is one time only.
 func (s *Schedule) Once() bool { return !s.at.IsZero() }
 
+// Rate tells whether the times are a fixed span apart.
+func (s *Schedule) Rate() bool { return s.every > 0 }
+
 // First returns the first time of a schedule that begins at start. A rate's is one period later; zero means never.
 func (s *Schedule) First(start time.Time) time.Time {
 	if s.Once() {
