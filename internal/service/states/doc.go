@@ -6,7 +6,7 @@
 //
 //   - A timer (Wait, Retry, timeouts, heartbeats) is a job of the queue "states" that is due then. Its job has an id, so that it is there once.
 //   - A task is called by the activation that came to it (call.go and what it names), while the queue keeps that activation's job.
-//   - A callback, an activity's worker or a child execution sends a job when it is done (tokens.go, activities.go, child.go).
+//   - A callback, an activity's worker or a child execution sends a job when it is done (tokens.go, activities.go).
 //
 // Jobs come at least once. A job that was done before changes nothing, since each thread counts what it waits for. After a crash the
 // job comes again: it finds the document as last written, sends again the timers and calls again the tasks that are its own (each
@@ -20,8 +20,10 @@
 // Express executions have no history: synchronous ones live in memory (express.go), asynchronous ones are documents until they end.
 //
 // service.go lists the operations; machines.go, versions.go, executions.go, history.go, activities.go, mapruns.go, tags.go and teststate.go
-// have them. resources.go is for CloudFormation, logging.go for log groups.
+// have them. resources.go is for CloudFormation, logging.go for log groups. A task's call is made in call.go, sdkcall.go (aws-sdk
+// integrations), apigateway.go (pushing to sockets) or reading.go (items and results of distributed Map states, whose children are
+// threads of the same document).
 //
-// Not here: integrations with services that Sallyport does not have (they fail when run), HTTP tasks, and policies of roles: tasks may do
-// what the machine's creator trusts it with.
+// Not here: integrations with services that Sallyport does not have (they fail when run), HTTP tasks, policies of roles (tasks may do
+// what the machine's creator trusts it with), and forgetting: executions are kept until their store is dropped, not for 90 days.
 package states

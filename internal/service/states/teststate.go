@@ -329,6 +329,3 @@ func (t *stateTest) context() (*asl.Object, error) {
 	}
 	return o, nil
 }
-
-// checkMock is where a mocked result would be held against the model of the service's answer.
-func checkMock(string, any, string) error { return nil }
