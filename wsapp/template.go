@@ -95,7 +95,9 @@ func (app *App) apiResources() object {
 	}
 	if app.Authorizer != nil {
 		p := object{
-			{"ApiId", ref("Api")}, {"Name", app.StackName() + "-authorizer"}, {"AuthorizerType", "REQUEST"},
+			{"ApiId", ref("Api")},
+			{"Name", app.StackName() + "-authorizer"},
+			{"AuthorizerType", "REQUEST"},
 			{"AuthorizerUri", invocation(app.functionOf(ConnectKey))},
 		}
 		if len(app.IdentitySource) > 0 {
@@ -144,8 +146,12 @@ func (app *App) functionResources(f string, o templateOptions) object {
 		p = append(p, field{"FunctionName", o.name(f)})
 	}
 	p = append(p, object{
-		{"CodeUri", o.code}, {"Handler", "bootstrap"}, {"Runtime", "provided.al2023"}, {"Role", att(f+"Role", "Arn")},
-		{"MemorySize", or(app.Memory, 128)}, {"Timeout", int(or(app.Timeout, 29*time.Second).Seconds())},
+		{"CodeUri", o.code},
+		{"Handler", "bootstrap"},
+		{"Runtime", "provided.al2023"},
+		{"Role", att(f+"Role", "Arn")},
+		{"MemorySize", or(app.Memory, 128)},
+		{"Timeout", int(or(app.Timeout, 29*time.Second).Seconds())},
 		{"Environment", object{{"Variables", variables}}},
 	}...)
 	var statements list
@@ -162,7 +168,9 @@ func (app *App) functionResources(f string, o templateOptions) object {
 		})},
 		{f, object{{"Type", "AWS::Serverless::Function"}, {"Metadata", object{{"BuildMethod", "go1.x"}}}, {"Properties", p}}},
 		{f + "Permission", resource("AWS::Lambda::Permission", object{
-			{"Action", "lambda:InvokeFunction"}, {"FunctionName", ref(f)}, {"Principal", "apigateway.amazonaws.com"},
+			{"Action", "lambda:InvokeFunction"},
+			{"FunctionName", ref(f)},
+			{"Principal", "apigateway.amazonaws.com"},
 			{"SourceArn", sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*")},
 		})},
 		{f + "Integration", resource("AWS::ApiGatewayV2::Integration", object{

@@ -85,12 +85,12 @@ func (x *Test) Dial(options ...DialOption) (c *Client, status int) {
 	c.address = ip.String()
 	x.clients = append(x.clients, c)
 	x.mu.Unlock()
-	reading := false
+	reading, client := false, c
 	defer func() {
 		if !reading { // refused, or the test has failed
 			ours.Close()
-			x.change(func() { c.over, c.ended = true, true })
-			close(c.done)
+			x.change(func() { client.over, client.ended = true, true })
+			close(client.done)
 		}
 	}()
 	x.sockets.ServeConn(serverConn{theirs, net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 50000))})
