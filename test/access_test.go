@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -398,6 +399,41 @@ func TestPermissive_AU072(t *testing.T) {
 	forwarded := request{service: "apigateway", method: "GET", path: "/v2/apis", key: fake, header: map[string]string{"X-Forwarded-For": "192.0.2.1"}}
 	if a := s.do(t, forwarded); a.status != http.StatusForbidden {
 		t.Errorf("through a proxy: %d %s", a.status, a.body)
+	}
+}
+
+// TestPermissive_AU073 is not given away to other machines by mistake.
+func TestPermissive_AU073(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(binary(t), "serve", "--auth", "permissive", "--listen", "0.0.0.0:0", "--data", filepath.Join(dir, "data"))
+	cmd.Env = environment(dir)
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != 2 {
+		t.Errorf("ended with %v, want exit code 2", err)
+	}
+	mustContain(t, "error", string(out), "--permissive-anywhere")
+	start(t, dir, "serve", "--auth", "permissive", "--permissive-anywhere", "--listen", "0.0.0.0:0", "--data", filepath.Join(dir, "data"))
+}
+
+// TestForwarded_AU081_AU082 takes signatures for a public name from a proxy that it trusts, and from nobody else.
+func TestForwarded_AU081_AU082(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args []string
+		want int
+	}{
+		"trusted":   {[]string{"--trusted-proxy", "127.0.0.0/8"}, http.StatusOK},
+		"untrusted": {[]string{"--trusted-proxy", "10.0.0.0/8"}, http.StatusForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, t.TempDir(), tt.args...)
+			r := request{service: "apigateway", method: "GET", path: "/v2/apis", host: "api.example.com", spoil: func(q *http.Request) {
+				q.Host = q.URL.Host
+				q.Header.Set("X-Forwarded-Host", "api.example.com")
+			}}
+			if a := s.do(t, r); a.status != tt.want {
+				t.Errorf("got %d %s, want %d", a.status, a.body, tt.want)
+			}
+		})
 	}
 }
 

@@ -22,6 +22,7 @@ type request struct {
 	service, method, path string
 	header                map[string]string
 	body                  string
+	host                  string // that is signed, if it is not the endpoint's
 
 	key      aws.Credentials
 	region   string
@@ -65,6 +66,7 @@ func (s *server) do(t *testing.T, r request) answer {
 	for name, value := range r.header {
 		req.Header.Set(name, value)
 	}
+	req.Host = r.host
 	if r.chunked {
 		req.ContentLength = -1
 	}

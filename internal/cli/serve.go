@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -46,6 +48,8 @@ key pair and prints it. Options stand on the command line or in a YAML file (--c
 	f.StringVar(&opts.IAM, "iam", "warn", "evaluate policies of calls to other services than WebSocket APIs and functions: warn or enforce")
 	f.BoolVar(&opts.LaxPermissions, "lax-permissions", false, "only warn where a function's resource policy does not let API Gateway invoke it")
 	f.StringToStringVar(&opts.Endpoints, "endpoint", nil, "send calls to a service that is not here elsewhere: SERVICE=aws or SERVICE=URL (repeatable)")
+	f.BoolVar(&opts.PermissiveAnywhere, "permissive-anywhere", false, "let --auth=permissive go with an address that other machines reach")
+	f.StringSliceVar(&opts.TrustedProxies, "trusted-proxy", nil, "addresses of reverse proxies that may say by X-Forwarded-Host what was called: 10.0.0.0/8 (repeatable)")
 	f.StringVar(&opts.LogLevel, "log-level", "info", "what the log tells: error, warn, info, or debug, which has what clients do wrong")
 	f.StringVar(&opts.readyFile, "ready-file", "", "write endpoint and credentials to this file when the server is ready")
 	return cmd
@@ -63,14 +67,18 @@ type serveOptions struct {
 	LaxPermissions bool              `yaml:"lax-permissions"`
 	Endpoints      map[string]string `yaml:"endpoints"`
 	LogLevel       string            `yaml:"log-level"`
-	BackendCA      string            `yaml:"backend-ca"` // certificate authorities of HTTP backends, beside the system's
-	VPCLinks       map[string]string `yaml:"vpc-links"`  // addresses that VPC links stand for, by link id
+	TrustedProxies []string          `yaml:"trusted-proxy"`
+
+	PermissiveAnywhere bool              `yaml:"permissive-anywhere"`
+	BackendCA          string            `yaml:"backend-ca"` // certificate authorities of HTTP backends, beside the system's
+	VPCLinks           map[string]string `yaml:"vpc-links"`  // addresses that VPC links stand for, by link id
 
 	Certificates []server.Certificate `yaml:"certificates"` // of custom domain names
 	Limits       string               `yaml:"limits"`       // of accounts: none, or aws
 
 	configFile, readyFile string
-	level                 slog.Level // LogLevel
+	level                 slog.Level     // LogLevel
+	proxies               []netip.Prefix // TrustedProxies
 }
 
 // readConfig fills in what the configuration file says and the command line does not.
@@ -91,7 +99,8 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 			"data": func() { o.Data = given.Data }, "listen": func() { o.Listen = given.Listen }, "nats": func() { o.NATS = given.NATS },
 			"region": func() { o.Region = given.Region }, "account": func() { o.Account = given.Account }, "auth": func() { o.Auth = given.Auth },
 			"iam": func() { o.IAM = given.IAM }, "lax-permissions": func() { o.LaxPermissions = given.LaxPermissions }, "endpoint": func() { o.Endpoints = given.Endpoints },
-			"log-level": func() { o.LogLevel = given.LogLevel },
+			"log-level": func() { o.LogLevel = given.LogLevel }, "trusted-proxy": func() { o.TrustedProxies = given.TrustedProxies },
+			"permissive-anywhere": func() { o.PermissiveAnywhere = given.PermissiveAnywhere },
 		} {
 			if cmd.Flags().Changed(name) {
 				restore()
@@ -110,6 +119,16 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 	if err := o.level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return usagef("--log-level is error, warn, info or debug, not %q", o.LogLevel)
 	}
+	for _, text := range o.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return usagef("--trusted-proxy is like 10.0.0.0/8, not %q", text)
+		}
+		o.proxies = append(o.proxies, prefix)
+	}
+	if o.Auth == "permissive" && !o.PermissiveAnywhere && !isLoopback(o.Listen) {
+		return usagef("--auth=permissive is for 127.0.0.1, and --listen is %s; --permissive-anywhere takes the risk", o.Listen)
+	}
 	if o.Data == "" {
 		dir, err := dataDir()
 		if err != nil {
@@ -118,6 +137,16 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 		o.Data = filepath.Join(dir, "serve")
 	}
 	return nil
+}
+
+// isLoopback reports whether only programs on this machine reach an address to listen on.
+func isLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // dataDir is where data is kept if nobody says where.
@@ -141,7 +170,7 @@ func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
 	srv, err := server.New(ctx, server.Config{
 		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
 		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,
-		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Certificates: opts.Certificates, Limits: limits, Log: log,
+		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Certificates: opts.Certificates, Limits: limits, TrustedProxies: opts.proxies, Log: log,
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -70,6 +71,9 @@ type Config struct {
 
 	// Limits are those of an account on each node; zero is no limit, gateway.AWSLimits are AWS's.
 	Limits gateway.Limits
+
+	// TrustedProxies may say by X-Forwarded-Host which name a signature was made for, and by X-Forwarded-For by whom.
+	TrustedProxies []netip.Prefix
 
 	// Observer is told of every connection and message; nil logs failures.
 	Observer gateway.Observer

@@ -209,17 +209,17 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		return err
 	}
 	aws := awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{
-		Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": objects.Handler(s.gate, s.identity)},
+		Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": objects.Handler(s.gate, s.identity)}, TrustedProxies: cfg.TrustedProxies,
 	})
 	s.answers = s.answersOf(aws, push)
 	s.http = &http.Server{
-		Handler: edge.Handler(edge.Config{
+		Handler: s.asForwarded(edge.Handler(edge.Config{
 			Connections: push,
 			AWS:         aws,
 			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
 			Own:         s.ownHandler(),
 			Domain:      s.gateway.Domain,
-		}),
+		})),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 	}
