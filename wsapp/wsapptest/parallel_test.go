@@ -55,7 +55,7 @@ func TestParallel(t *testing.T) {
 	})
 	took := time.Since(began)
 	t.Logf("200 tests took %v", took)
-	if took > 2*time.Second {
+	if took > 2*time.Second && !testing.Short() {
 		t.Errorf("200 tests took %v, want at most 2s", took)
 	}
 }
