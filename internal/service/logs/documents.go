@@ -21,6 +21,8 @@ import (
 //	head/{group id}/{stream id}                  head: where the events of a stream are
 //	page/{group id}/{stream id}/{page}           older chunks of the head
 //	chunk/{group id}/{stream id}/{chunk}[.piece] chunk: events
+//	subscribe/{account}/{region}/{name}          subscriptions of a group
+//	policy/{account}/{region}/{name}             resourcePolicy
 //	deleting/{group id}[/{stream id}]            what a deleted group or stream left to be removed
 //
 // Ids are drawn anew for each group and stream, so that one that is made again under the same name has nothing of the old.

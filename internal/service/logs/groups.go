@@ -125,6 +125,7 @@ func (s *Service) removeGroup(ctx context.Context, name string) error {
 		}
 		_, err = docs.Apply(ctx,
 			store.Write{Key: placeOf(ctx).groupKey(name), Delete: true, When: store.AtRev(rev)},
+			store.Write{Key: placeOf(ctx).subscriptionsKey(name), Delete: true},
 			store.Write{Key: deletingPrefix + g.ID, Data: []byte("{}")})
 		if errors.Is(err, store.ErrConflict) {
 			continue

@@ -9,7 +9,7 @@ import (
 
 // Resources are the resource types of CloudFormation that are made here.
 func (s *Service) Resources() []resource.Type {
-	return []resource.Type{s.groupResource(), s.streamResource()}
+	return []resource.Type{s.groupResource(), s.streamResource(), s.subscriptionResource(), s.policyResource()}
 }
 
 type groupProperties struct {
@@ -117,5 +117,61 @@ func (s *Service) streamResource() resource.Type {
 			group, _ := r.Properties["LogGroupName"].(string)
 			return gone(s.removeStream(ctx, group, r.PhysicalID))
 		},
+	})
+}
+
+type subscriptionProperties struct {
+	ApplyOnTransformedLogs *bool
+	DestinationArn         string `cfn:"required"`
+	Distribution           *string
+	EmitSystemFields       []string
+	FieldSelectionCriteria *string
+	FilterName             *string `cfn:"createonly"`
+	FilterPattern          string  `cfn:"required"`
+	LogGroupName           string  `cfn:"required,createonly"`
+	RoleArn                *string
+}
+
+func (s *Service) subscriptionResource() resource.Type {
+	put := func(ctx context.Context, name string, p *subscriptionProperties) (resource.Result, error) {
+		return resource.Result{PhysicalID: name}, s.putSubscription(ctx, p.LogGroupName, subscription{
+			Name: name, Pattern: p.FilterPattern, Destination: p.DestinationArn, Role: value(p.RoleArn), Distribution: value(p.Distribution),
+		})
+	}
+	return resource.New("AWS::Logs::SubscriptionFilter", resource.Handlers[subscriptionProperties]{
+		Create: func(ctx context.Context, r resource.Request, p *subscriptionProperties) (resource.Result, error) {
+			name := value(p.FilterName)
+			if name == "" {
+				name = r.PhysicalName(512)
+			}
+			return put(ctx, name, p)
+		},
+		Update: func(ctx context.Context, r resource.Request, p, _ *subscriptionProperties) (resource.Result, error) {
+			return put(ctx, r.PhysicalID, p)
+		},
+		Delete: func(ctx context.Context, r resource.Request) error {
+			group, _ := r.Properties["LogGroupName"].(string)
+			return gone(s.removeSubscription(ctx, group, r.PhysicalID))
+		},
+	})
+}
+
+type policyProperties struct {
+	PolicyDocument string `cfn:"required"`
+	PolicyName     string `cfn:"required,createonly"`
+}
+
+func (s *Service) policyResource() resource.Type {
+	put := func(ctx context.Context, p *policyProperties) (resource.Result, error) {
+		return resource.Result{PhysicalID: p.PolicyName}, s.writePolicy(ctx, &resourcePolicy{Name: p.PolicyName, Document: p.PolicyDocument})
+	}
+	return resource.New("AWS::Logs::ResourcePolicy", resource.Handlers[policyProperties]{
+		Create: func(ctx context.Context, _ resource.Request, p *policyProperties) (resource.Result, error) {
+			return put(ctx, p)
+		},
+		Update: func(ctx context.Context, _ resource.Request, p, _ *policyProperties) (resource.Result, error) {
+			return put(ctx, p)
+		},
+		Delete: func(ctx context.Context, r resource.Request) error { return gone(s.removePolicy(ctx, r.PhysicalID)) },
 	})
 }

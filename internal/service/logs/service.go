@@ -10,6 +10,7 @@ import (
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/logs"
 	"github.com/sallyport/sallyport/internal/bus"
 	"github.com/sallyport/sallyport/internal/store"
+	"github.com/sallyport/sallyport/internal/store/follow"
 )
 
 // Service keeps logs.
@@ -20,6 +21,10 @@ type Service struct {
 	now    func() time.Time
 
 	writer writer
+
+	functions  Functions // nil: subscription filters call nobody
+	subscribed *follow.Copy[subscriptions]
+	feedings   *bus.Later
 
 	mu   sync.Mutex // guards logs
 	logs map[logKey]*openLog
@@ -34,6 +39,9 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
 		now:    time.Now,
 		writer: writer{wakeFlush: make(chan struct{}, 1), wakeLive: make(chan struct{}, 1), dropped: map[logKey]int{}},
 		logs:   map[logKey]*openLog{},
+
+		subscribed: follow.New[subscriptions](stores, storeName, subscriptionsPrefix, log, nil),
+		feedings:   &bus.Later{Bus: b, Name: "logs-subscriptions"},
 	}
 }
 
@@ -42,6 +50,14 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
 func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { s.flushLoop(ctx) })
+	parts.Go(func() {
+		if err := s.subscribed.Run(ctx); err != nil {
+			s.log.Error("subscription filters are not followed any more", "err", err)
+		}
+	})
+	if s.functions != nil {
+		parts.Go(func() { s.feedLoop(ctx) })
+	}
 	parts.Go(func() { s.liveLoop(ctx) })
 	parts.Go(func() { s.sweepLoop(ctx) })
 	parts.Wait()
@@ -54,23 +70,29 @@ func (s *Service) API() *awsapi.API { return shapes.API }
 // Operations implements awsapi.Service.
 func (s *Service) Operations() map[string]awsapi.Operation {
 	return map[string]awsapi.Operation{
-		"CreateLogGroup":        awsapi.Op(s.createLogGroup),
-		"DeleteLogGroup":        awsapi.Op(s.deleteLogGroup),
-		"DescribeLogGroups":     awsapi.Op(s.describeLogGroups),
-		"PutRetentionPolicy":    awsapi.Op(s.putRetentionPolicy),
-		"DeleteRetentionPolicy": awsapi.Op(s.deleteRetentionPolicy),
-		"TagResource":           awsapi.Op(s.tagResource),
-		"UntagResource":         awsapi.Op(s.untagResource),
-		"ListTagsForResource":   awsapi.Op(s.listTagsForResource),
-		"TagLogGroup":           awsapi.Op(s.tagLogGroup),
-		"UntagLogGroup":         awsapi.Op(s.untagLogGroup),
-		"ListTagsLogGroup":      awsapi.Op(s.listTagsLogGroup),
-		"CreateLogStream":       awsapi.Op(s.createLogStream),
-		"DeleteLogStream":       awsapi.Op(s.deleteLogStream),
-		"DescribeLogStreams":    awsapi.Op(s.describeLogStreams),
-		"PutLogEvents":          awsapi.Op(s.putLogEvents),
-		"GetLogEvents":          awsapi.Op(s.getLogEvents),
-		"FilterLogEvents":       awsapi.Op(s.filterLogEvents),
+		"CreateLogGroup":              awsapi.Op(s.createLogGroup),
+		"DeleteLogGroup":              awsapi.Op(s.deleteLogGroup),
+		"DescribeLogGroups":           awsapi.Op(s.describeLogGroups),
+		"PutRetentionPolicy":          awsapi.Op(s.putRetentionPolicy),
+		"DeleteRetentionPolicy":       awsapi.Op(s.deleteRetentionPolicy),
+		"TagResource":                 awsapi.Op(s.tagResource),
+		"UntagResource":               awsapi.Op(s.untagResource),
+		"ListTagsForResource":         awsapi.Op(s.listTagsForResource),
+		"TagLogGroup":                 awsapi.Op(s.tagLogGroup),
+		"UntagLogGroup":               awsapi.Op(s.untagLogGroup),
+		"ListTagsLogGroup":            awsapi.Op(s.listTagsLogGroup),
+		"PutSubscriptionFilter":       awsapi.Op(s.putSubscriptionFilter),
+		"DescribeSubscriptionFilters": awsapi.Op(s.describeSubscriptionFilters),
+		"DeleteSubscriptionFilter":    awsapi.Op(s.deleteSubscriptionFilter),
+		"PutResourcePolicy":           awsapi.Op(s.putResourcePolicy),
+		"DescribeResourcePolicies":    awsapi.Op(s.describeResourcePolicies),
+		"DeleteResourcePolicy":        awsapi.Op(s.deleteResourcePolicy),
+		"CreateLogStream":             awsapi.Op(s.createLogStream),
+		"DeleteLogStream":             awsapi.Op(s.deleteLogStream),
+		"DescribeLogStreams":          awsapi.Op(s.describeLogStreams),
+		"PutLogEvents":                awsapi.Op(s.putLogEvents),
+		"GetLogEvents":                awsapi.Op(s.getLogEvents),
+		"FilterLogEvents":             awsapi.Op(s.filterLogEvents),
 	}
 }
 

@@ -204,6 +204,7 @@ func (s *Service) write(ctx context.Context, key logKey, events []event, create 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	const attempts = 50
+	all := events
 	for attempt := 1; ; attempt++ {
 		if o.log == nil {
 			if o.log, err = s.readLog(ctx, docs, key, create); err != nil {
@@ -212,6 +213,7 @@ func (s *Service) write(ctx context.Context, key logKey, events []event, create 
 		}
 		rest, err := s.writeSome(ctx, docs, key, o, events)
 		if err == nil && len(rest) == 0 {
+			s.feed(ctx, key, all)
 			return nil
 		}
 		events = rest
