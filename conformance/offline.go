@@ -18,7 +18,7 @@ import (
 // Offline is serverless-offline, a plugin of the Serverless Framework, as a target. It has no APIs to deploy by: each group of cases is
 // written as a serverless.yml and served by a process of its own. What cannot be written so, cannot be had there, and its cases fail.
 type Offline struct {
-	Dir string // where npm installed serverless and serverless-offline
+	Dir string // where npm installed serverless (version 3, or osls under that name) and serverless-offline
 
 	mu   sync.Mutex // guards next
 	next int        // a port
@@ -75,7 +75,7 @@ func (o *Offline) render(g *group, p *plan, port int) ([]byte, error) {
 		functions["authorizer"] = object{"handler": "index.handler"}
 	}
 	return json.Marshal(object{
-		"service": "conformance", "frameworkVersion": "3", "plugins": []string{"serverless-offline"},
+		"service": "conformance", "plugins": []string{"serverless-offline"},
 		"provider": object{
 			"name": "aws", "runtime": "nodejs20.x", "stage": stageName, "region": g.t.Region, "timeout": 30,
 			"websocketsApiRouteSelectionExpression": p.api["routeSelectionExpression"],

@@ -40,7 +40,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.endpoint, "endpoint", "", "URL of the AWS APIs of a server that runs; empty: Sallyport in this process")
 	flag.StringVar(&o.sockets, "sockets", "", "address of a stage with {api}, {region} and {stage} in it; empty: AWS's host name in the Host header")
-	flag.StringVar(&o.offline, "offline", "", "folder with node_modules/serverless (version 3) and serverless-offline: run against that")
+	flag.StringVar(&o.offline, "offline", "", "folder with node_modules/serverless (version 3, or osls under that name) and serverless-offline: run against that")
 	flag.StringVar(&o.region, "region", "us-east-1", "")
 	flag.StringVar(&o.name, "name", "", "what the target is called in the report")
 	flag.BoolVar(&o.aws, "aws", false, "run against AWS: creates and deletes APIs, functions, roles and users, and costs money")
@@ -52,7 +52,7 @@ func main() {
 	flag.StringVar(&o.public, "public", "", "URL of -listen as the target sees it; needed for AWS")
 	flag.StringVar(&o.only, "run", "", "regular expression for the names of cases")
 	flag.StringVar(&o.write, "write", "", "file whose measured part is written anew")
-	flag.IntVar(&o.parallel, "parallel", 2*runtime.GOMAXPROCS(0), "groups of cases at a time")
+	flag.IntVar(&o.parallel, "parallel", 4*runtime.GOMAXPROCS(0), "groups of cases at a time")
 	flag.DurationVar(&o.patience, "patience", 0, "how long a line waits for what it expects")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
