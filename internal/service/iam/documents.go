@@ -149,13 +149,7 @@ type document[T any] interface {
 	key() string
 }
 
-func (s *Service) db(ctx context.Context) (store.Store, error) {
-	st, err := s.stores.Open(ctx, storeName)
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", storeName, err)
-	}
-	return st, nil
-}
+func (s *Service) db(ctx context.Context) (store.Store, error) { return s.docs.Open(ctx) }
 
 // load reads a document; missing is the error if there is none.
 func load[T any](ctx context.Context, s *Service, key string, missing error) (*T, uint64, error) {

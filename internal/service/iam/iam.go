@@ -24,10 +24,10 @@ type Config struct {
 
 // Service is IAM. It is also the Authenticator and Authorizer of the whole server.
 type Service struct {
-	stores store.Stores
-	cfg    Config
-	log    *slog.Logger
-	now    func() time.Time
+	docs store.Later
+	cfg  Config
+	log  *slog.Logger
+	now  func() time.Time
 
 	adminMu sync.Mutex // serializes reading and writing the administrator's key
 	admin   atomic.Pointer[AdminKey]
@@ -42,7 +42,7 @@ func New(stores store.Stores, log *slog.Logger, cfg Config) *Service {
 	if cfg.Account == "" {
 		cfg.Account = "000000000000"
 	}
-	return &Service{stores: stores, cfg: cfg, log: log, now: time.Now}
+	return &Service{docs: store.Later{Stores: stores, Name: storeName}, cfg: cfg, log: log, now: time.Now}
 }
 
 // Run keeps what decisions need in memory, until ctx is done. Before it has caught up, decisions read the store.

@@ -131,13 +131,7 @@ func newID() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (s *Service) open(ctx context.Context) (store.Store, error) {
-	st, err := s.stores.Open(ctx, storeName)
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", storeName, err)
-	}
-	return st, nil
-}
+func (s *Service) open(ctx context.Context) (store.Store, error) { return s.docs.Open(ctx) }
 
 // read decodes the document of a key into v and returns its revision; zero means that there is none.
 func read(ctx context.Context, docs store.Store, key string, v any) (rev uint64, err error) {

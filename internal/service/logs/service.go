@@ -15,10 +15,10 @@ import (
 
 // Service keeps logs.
 type Service struct {
-	stores store.Stores
-	bus    bus.Bus
-	log    *slog.Logger
-	now    func() time.Time
+	docs store.Later
+	bus  bus.Bus
+	log  *slog.Logger
+	now  func() time.Time
 
 	writer writer
 
@@ -33,7 +33,7 @@ type Service struct {
 // New returns the service on the store "logs". Lines that Append takes are written while Run runs.
 func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
 	return &Service{
-		stores: stores,
+		docs:   store.Later{Stores: stores, Name: storeName},
 		bus:    b,
 		log:    log,
 		now:    time.Now,

@@ -30,7 +30,9 @@ func (d *documents) Watch(ctx context.Context, prefix string, f func(store.Event
 		return f(e)
 	}
 	info, err := d.info(ctx)
-	if err != nil {
+	if errors.Is(err, errRetryFeed) && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err) // the engine is busy, say with what a crash has left
+	} else if err != nil {
 		return err
 	}
 	began := info.State.LastSeq
