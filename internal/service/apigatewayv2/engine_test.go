@@ -58,3 +58,13 @@ func TestEngineConcurrency_CP093(t *testing.T) {
 	stores := nats.New(engine.Conn())
 	oneOfManyWins(t, newFixtureOn(t, stores), newFixtureOn(t, stores))
 }
+
+// TestEngineNothingHalfWritten is TestNothingHalfWritten on the engine, where each change waits for the disk: so there are fewer.
+func TestEngineNothingHalfWritten(t *testing.T) {
+	engine, err := natsd.Embedded(natsd.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	nothingHalfWritten(t, newFixtureOn(t, nats.New(engine.Conn())), 30)
+}
