@@ -86,7 +86,7 @@ var errNoRoute = errors.New("no route matches the message, and the deployment ha
 // noRoute says why there is no route, at length if somebody is there to read it: many clients keep their connections open with messages
 // that have none.
 func (g *Gateway) noRoute(st *stage, text []byte) error {
-	if g.cfg.Observer == nil && !g.log.Enabled(g.working, slog.LevelDebug) {
+	if st.wish == (Wish{}) && !g.log.Enabled(g.working, slog.LevelDebug) {
 		return errNoRoute
 	}
 	return st.noRoute(text)
