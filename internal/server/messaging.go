@@ -23,6 +23,7 @@ import (
 func (s *Server) newMessaging(stores store.Stores, b bus.Bus, functions *lambda.Service) []service {
 	cfg := s.cfg
 	s.sender = delivery.New(functions, services{s})
+	s.Logs.Connect(functions)
 	web := newWeb()
 	return []service{
 		{"queues", sqs.New(sqs.Config{Stores: stores, LaxPermissions: cfg.LaxPermissions, Log: cfg.Log})},
