@@ -402,6 +402,32 @@ func TestPermissive_AU072(t *testing.T) {
 	}
 }
 
+// TestLeadingKeys_AU053 lets a user see items of one partition alone.
+func TestLeadingKeys_AU053(t *testing.T) {
+	s := serve(t, t.TempDir(), "--iam", "enforce")
+	newDynamo(s).must(t, "CreateTable", `{"TableName":"rooms","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"room","AttributeType":"S"}],"KeySchema":[{"AttributeName":"room","KeyType":"HASH"}]}`)
+	key := s.user(t, "mine", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:*","Resource":"*","Condition":{"ForAllValues:StringEquals":{"dynamodb:LeadingKeys":["mine"]}}}]}`)
+	for _, tt := range []struct {
+		name, operation, body string
+		want                  int
+	}{
+		{"put", "PutItem", `{"TableName":"rooms","Item":{"room":{"S":"mine"}}}`, 200},
+		{"put another", "PutItem", `{"TableName":"rooms","Item":{"room":{"S":"other"}}}`, 400},
+		{"get", "GetItem", `{"TableName":"rooms","Key":{"room":{"S":"mine"}}}`, 200},
+		{"get another", "GetItem", `{"TableName":"rooms","Key":{"room":{"S":"other"}}}`, 400},
+		{"query", "Query", `{"TableName":"rooms","KeyConditionExpression":"room = :r","ExpressionAttributeValues":{":r":{"S":"mine"}}}`, 200},
+		{"query another", "Query", `{"TableName":"rooms","KeyConditionExpression":"room = :r","ExpressionAttributeValues":{":r":{"S":"other"}}}`, 400},
+		{"batch", "BatchGetItem", `{"RequestItems":{"rooms":{"Keys":[{"room":{"S":"other"}}]}}}`, 400},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := s.do(t, request{service: "dynamodb", path: "/", key: key, body: tt.body, header: map[string]string{"X-Amz-Target": "DynamoDB_20120810." + tt.operation, "Content-Type": "application/x-amz-json-1.0"}})
+			if a.status != tt.want || tt.want == 400 && a.code() != "AccessDeniedException" {
+				t.Errorf("got %d %s, want %d", a.status, a.body, tt.want)
+			}
+		})
+	}
+}
+
 // TestPermissive_AU073 is not given away to other machines by mistake.
 func TestPermissive_AU073(t *testing.T) {
 	dir := t.TempDir()

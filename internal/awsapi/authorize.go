@@ -14,7 +14,11 @@ func (h *handler) authorize(ctx context.Context, c *call, t *wire.Type, input an
 	if caller.Admin || c.operation == "GetCallerIdentity" || c.operation == "AssumeRole" || c.anonymous() {
 		return nil
 	}
-	return h.authz.Authorize(ctx, c.action(), c.resource(&caller, t.Strings(input)), nil)
+	var conditions map[string][]string
+	if c.entry.conditions != nil {
+		conditions = c.entry.conditions(ctx, input)
+	}
+	return h.authz.Authorize(ctx, c.action(), c.resource(&caller, t.Strings(input)), conditions)
 }
 
 // action returns the IAM action of a call. It is the operation's name but for a few.

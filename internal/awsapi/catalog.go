@@ -20,8 +20,9 @@ type Catalog struct {
 
 // An entry is a service, or an API that is only known: then ops is nil.
 type entry struct {
-	api *API
-	ops map[string]Operation
+	api        *API
+	ops        map[string]Operation
+	conditions func(ctx context.Context, input any) map[string][]string // nil if there are none
 }
 
 // NewCatalog returns a catalog of services, and of APIs that are known but not served, so that a call to one gets a clear answer.
@@ -30,6 +31,9 @@ func NewCatalog(services []Service, known ...*API) *Catalog {
 	c := &Catalog{entries: map[string]*entry{}}
 	for _, s := range services {
 		e := &entry{api: s.API(), ops: s.Operations()}
+		if c, ok := s.(Conditioner); ok {
+			e.conditions = c.Conditions
+		}
 		for name := range e.ops {
 			if _, ok := e.api.Operations[name]; !ok {
 				panic(fmt.Sprintf("awsapi: the API of %s does not bind %s", e.api.Name, name))

@@ -18,6 +18,12 @@ type Service interface {
 	Operations() map[string]Operation
 }
 
+// A Conditioner is a service that adds condition keys of its own to the question whether a call is allowed.
+type Conditioner interface {
+	// Conditions returns the keys ("dynamodb:LeadingKeys") that an input has. The input has been read, but not checked.
+	Conditions(ctx context.Context, input any) map[string][]string
+}
+
 // An API is the part of AWS's service model that a server needs.
 type API struct {
 	Name         string // our name: "dynamodb", "apigatewayv2"
