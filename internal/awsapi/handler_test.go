@@ -544,3 +544,37 @@ func BenchmarkHandler(b *testing.B) {
 		}
 	}
 }
+
+// TestHTTP2_AU080 takes the host of a signature from :authority, which HTTP/2 has in place of the Host header.
+func TestHTTP2_AU080(t *testing.T) {
+	var proto string
+	h := newHandler(io.Discard, &decisions{}, false)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proto = r.Proto
+		h.ServeHTTP(w, r)
+	}))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	const body = "Action=GetCallerIdentity&Version=2011-06-15"
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := &sigv4.Request{Method: "POST", Target: "/", Host: r.URL.Host, Body: []byte(body)}
+	(&sigv4.Signer{AccessKeyID: "AKIDEXAMPLE", Secret: secret, Region: "us-east-1", Service: "sts"}).Sign(signed, time.Now())
+	for _, f := range signed.Header {
+		if f.Name != "Host" {
+			r.Header.Set(f.Name, f.Value)
+		}
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := srv.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK || proto != "HTTP/2.0" {
+		t.Errorf("status %d over %s", res.StatusCode, proto)
+	}
+}
