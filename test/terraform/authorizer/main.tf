@@ -103,14 +103,14 @@ output "url" { value = aws_apigatewayv2_stage.prod.invoke_url }
 output "where" { value = data.aws_region.here.name }
 output "imports" {
   value = {
-    "aws_iam_role.function"                = aws_iam_role.function.name
-    "aws_apigatewayv2_api.guarded"         = aws_apigatewayv2_api.guarded.id
-    "aws_apigatewayv2_authorizer.door"     = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_authorizer.door.id}"
-    "aws_lambda_permission.door"           = "${aws_lambda_function.door.function_name}/door"
-    "aws_lambda_permission.echo"           = "${aws_lambda_function.echo.function_name}/${aws_lambda_permission.echo.statement_id}"
-    "aws_apigatewayv2_integration.echo"    = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_integration.echo.id}"
-    "aws_apigatewayv2_route.connect"       = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_route.connect.id}"
-    "aws_apigatewayv2_route.default"       = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_route.default.id}"
-    "aws_apigatewayv2_stage.prod"          = "${aws_apigatewayv2_api.guarded.id}/prod"
+    "aws_iam_role.function"             = aws_iam_role.function.name
+    "aws_apigatewayv2_api.guarded"      = aws_apigatewayv2_api.guarded.id
+    "aws_apigatewayv2_authorizer.door"  = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_authorizer.door.id}"
+    "aws_lambda_permission.door"        = "${aws_lambda_function.door.function_name}/door"
+    "aws_lambda_permission.echo"        = "${aws_lambda_function.echo.function_name}/${aws_lambda_permission.echo.statement_id}"
+    "aws_apigatewayv2_integration.echo" = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_integration.echo.id}"
+    "aws_apigatewayv2_route.connect"    = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_route.connect.id}"
+    "aws_apigatewayv2_route.default"    = "${aws_apigatewayv2_api.guarded.id}/${aws_apigatewayv2_route.default.id}"
+    "aws_apigatewayv2_stage.prod"       = "${aws_apigatewayv2_api.guarded.id}/prod"
   }
 }

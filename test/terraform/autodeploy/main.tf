@@ -49,10 +49,10 @@ resource "aws_apigatewayv2_stage" "live" {
 
 output "imports" {
   value = {
-    "aws_cloudwatch_log_group.access"    = aws_cloudwatch_log_group.access.name
-    "aws_apigatewayv2_api.auto"          = aws_apigatewayv2_api.auto.id
-    "aws_apigatewayv2_integration.mock"  = "${aws_apigatewayv2_api.auto.id}/${aws_apigatewayv2_integration.mock.id}"
-    "aws_apigatewayv2_route.default"     = "${aws_apigatewayv2_api.auto.id}/${aws_apigatewayv2_route.default.id}"
-    "aws_apigatewayv2_stage.live"        = "${aws_apigatewayv2_api.auto.id}/live"
+    "aws_cloudwatch_log_group.access"   = aws_cloudwatch_log_group.access.name
+    "aws_apigatewayv2_api.auto"         = aws_apigatewayv2_api.auto.id
+    "aws_apigatewayv2_integration.mock" = "${aws_apigatewayv2_api.auto.id}/${aws_apigatewayv2_integration.mock.id}"
+    "aws_apigatewayv2_route.default"    = "${aws_apigatewayv2_api.auto.id}/${aws_apigatewayv2_route.default.id}"
+    "aws_apigatewayv2_stage.live"       = "${aws_apigatewayv2_api.auto.id}/live"
   }
 }
