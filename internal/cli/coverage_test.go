@@ -35,6 +35,9 @@ func TestCoverage_page(t *testing.T) {
 
 // TestCoverage_tests finds for each operation that is answered a test that names it, in whatever way clients write it.
 func TestCoverage_tests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads all tests of the repository")
+	}
 	services, err := readCoverage(t.Context())
 	if err != nil {
 		t.Fatal(err)

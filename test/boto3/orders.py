@@ -81,6 +81,15 @@ def events():
     e.delete_event_bus(Name="boto")
 
 
+def schedules():
+    """Scheduler groups."""
+    s = client("scheduler")
+    s.create_schedule_group(Name="g")
+    assert s.get_schedule_group(Name="g")["State"] == "ACTIVE"
+    assert {"g", "default"} <= {g["Name"] for g in s.list_schedule_groups()["ScheduleGroups"]}
+    s.delete_schedule_group(Name="g")
+
+
 def machines():
     """Step Functions: activities, versions and aliases."""
     s = client("stepfunctions")

@@ -168,4 +168,5 @@ def log_groups():
     logs.tag_log_group(logGroupName="boto", tags={"a": "1", "b": "2"})
     logs.untag_log_group(logGroupName="boto", tags=["a"])
     assert logs.list_tags_log_group(logGroupName="boto")["tags"] == {"b": "2"}
+    assert logs.describe_resource_policies()["resourcePolicies"] == []
     logs.delete_log_group(logGroupName="boto")
