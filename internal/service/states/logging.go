@@ -1,12 +1,11 @@
 package states
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"strings"
 	"time"
-
-	"context"
 
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/states"
 	"github.com/sallyport/sallyport/internal/service/states/asl"

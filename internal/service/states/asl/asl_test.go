@@ -169,8 +169,16 @@ func TestRetryMatches(t *testing.T) {
 		names, err string
 		want       bool
 	}{
-		{"States.ALL", "X", true}, {"States.ALL", ErrDataLimit, false}, {"States.ALL", ErrRuntime, false}, {ErrRuntime, ErrRuntime, false}, {ErrDataLimit, ErrDataLimit, true},
-		{ErrTaskFailed, "X", true}, {ErrTaskFailed, ErrTimeout, false}, {ErrTimeout, ErrHeartbeatTimeout, true}, {"A B", "B", true}, {"A", "B", false},
+		{"States.ALL", "X", true},
+		{"States.ALL", ErrDataLimit, false},
+		{"States.ALL", ErrRuntime, false},
+		{ErrRuntime, ErrRuntime, false},
+		{ErrDataLimit, ErrDataLimit, true},
+		{ErrTaskFailed, "X", true},
+		{ErrTaskFailed, ErrTimeout, false},
+		{ErrTimeout, ErrHeartbeatTimeout, true},
+		{"A B", "B", true},
+		{"A", "B", false},
 	} {
 		if got := Matches(strings.Fields(tt.names), tt.err); got != tt.want {
 			t.Errorf("[%s] takes %s: %v, want %v", tt.names, tt.err, got, tt.want)

@@ -161,8 +161,10 @@ func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 	r.dropChildren(t)
 	cause := failure.Cause
 	if !failure.Bare && r.Probe == nil {
-		failure = &asl.Failure{Error: failure.Error, Location: failure.Location, Late: failure.Late, Bare: true,
-			Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.Name, t.EnteredEvent, cause)}
+		failure = &asl.Failure{
+			Error: failure.Error, Location: failure.Location, Late: failure.Late, Bare: true,
+			Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.Name, t.EnteredEvent, cause),
+		}
 		if failure.Location != "" && failure.Error == asl.ErrQuery {
 			r.evaluationFailed(t, s, failure)
 		}
@@ -191,8 +193,10 @@ func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 // uncaught ends a thread whose catcher failed itself.
 func (r *Turn) uncaught(t *Thread, s *asl.State, failure *asl.Failure) {
 	if !failure.Bare {
-		failure = &asl.Failure{Error: failure.Error, Location: failure.Location, Late: failure.Late, Bare: true,
-			Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.Name, t.EnteredEvent, failure.Cause)}
+		failure = &asl.Failure{
+			Error: failure.Error, Location: failure.Location, Late: failure.Late, Bare: true,
+			Cause: fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", s.Name, t.EnteredEvent, failure.Cause),
+		}
 		if failure.Location != "" {
 			r.evaluationFailed(t, s, failure)
 		}
