@@ -52,7 +52,7 @@ type options struct {
 	parameters   map[string]string
 }
 
-type deployment struct{ path, stack string }
+type deployment struct{ path string }
 
 // Data keeps everything in a folder, so that it is there at the next start. Without it nothing outlives the server.
 func Data(dir string) Option { return func(o *options) { o.data = dir } }

@@ -370,10 +370,9 @@ func TestExecutions(t *testing.T) {
 
 func TestTasks(t *testing.T) {
 	inWorld(t, "SF-032 SF-077 a wait is kept, also over a restart", func(w *world) {
-		start := time.Now()
 		arn := w.create("a", "STANDARD", `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":60,"Next":"V"},"V":{"Type":"Wait","Timestamp":"2001-01-01T00:00:00Z","End":true}}}`)
 		time.Sleep(time.Until(time.Date(2002, 1, 1, 0, 0, 0, 0, time.UTC)))
-		start = time.Now()
+		start := time.Now()
 		x := w.must("StartExecution", m{"stateMachineArn": arn})["executionArn"].(string)
 		time.Sleep(time.Second)
 		w.stop()

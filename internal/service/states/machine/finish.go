@@ -17,7 +17,6 @@ type leaving struct {
 	assign      *asl.Template
 	output      *asl.Template // JSONata
 	next        string        // empty: the thread ends
-	exited      string        // type of the event, if not the state's own
 	prev        int64         // the event before, if not the thread's
 }
 
