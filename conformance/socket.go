@@ -156,7 +156,7 @@ func (s *socket) listen(r *bufio.Reader) {
 				h.code, h.text = int(binary.BigEndian.Uint16(payload)), string(payload[2:])
 			}
 			s.in <- h
-			if !s.closed {
+			if !s.hasClosed() {
 				_ = s.write(true, 0, opClose, true, payload)
 			}
 		default:
@@ -244,6 +244,13 @@ func (s *socket) write(fin bool, rsv, op int, masked bool, payload []byte) error
 	s.closed = s.closed || op == opClose
 	_, err := s.conn.Write(b)
 	return err
+}
+
+// hasClosed reports whether a close frame was sent.
+func (s *socket) hasClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // reset ends TCP with a reset and not with an orderly end.
