@@ -326,7 +326,7 @@ func (st *stream) flush() error {
 	r := st.r
 	r.mu.Lock()
 	x := st.s.rares.get(r.rare)
-	idle := st.writing || x.queue.empty() && r.flags&(flFin|flFinSent) != flFin
+	idle := st.writing || x.queue.empty() && !finDue(r)
 	if !idle {
 		st.writing = true
 	}
@@ -337,6 +337,9 @@ func (st *stream) flush() error {
 	return st.write()
 }
 
+// finDue reports whether all is said but FIN. While the cork is in there is more to come, and who pulls it flushes.
+func finDue(r *record) bool { return r.flags&(flFin|flFinSent|flCorked) == flFin }
+
 // write writes the queue until it is empty, and then FIN if all is said. The
 // caller has set writing.
 func (st *stream) write() error {
@@ -346,7 +349,7 @@ func (st *stream) write() error {
 		q := &st.s.rares.get(r.rare).queue
 		if q.empty() {
 			st.writing = false
-			fin := r.flags&(flFin|flFinSent) == flFin
+			fin := finDue(r)
 			if fin {
 				r.flags |= flFinSent
 			}
