@@ -4,7 +4,7 @@
 //	call.go       Call: what the templates of one call of a backend see, and what they leave behind
 //	input.go      $input: the body and the parameters
 //	context.go    $context: the request, and the overrides
-//	util.go       $util: escaping and encoding
+//	utilvariable.go       $util: escaping and encoding
 //	overrides.go  $context.requestOverride and responseOverride, for those that build requests and answers
 //
 // Which template is rendered, and what becomes of the text, gateway/integration decides.
