@@ -38,13 +38,13 @@ func TestSubscriptionFilter_EV085(t *testing.T) {
 		f, log := &subscribers{}, slog.New(slog.NewTextHandler(io.Discard, nil))
 		s := New(mem.New(), busmem.New(), log)
 		s.Connect(f)
-		ctx, cancel := context.WithCancel(t.Context())
+		running, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { _ = s.Run(ctx) })
+		run.Go(func() { _ = s.Run(running) })
 		defer run.Wait()
 		defer cancel()
 		catalog := awsapi.NewCatalog([]awsapi.Service{s})
-		ctx = awsapi.WithCaller(ctx, awsapi.Caller{Account: "111111111111", Region: "us-east-1", Admin: true})
+		ctx := awsapi.WithCaller(running, awsapi.Caller{Account: "111111111111", Region: "us-east-1", Admin: true})
 		call := func(op, in string) (string, string) {
 			out, err := catalog.Call(ctx, "logs", op, []byte(in))
 			if err != nil {
