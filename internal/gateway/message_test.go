@@ -179,6 +179,7 @@ func TestTwoWayByRouteResponse_DP126_DP127(t *testing.T) {
 	c := n.connect("/prod")
 	c.send(`{"action":"response"}`)
 	c.want("x") // DP-126
+	w.eventually(func() bool { return w.records.last(gateway.Message).Route == "response" }, "no record")
 	c.send(`{"action":"expression"}`)
 	w.eventually(func() bool { return w.records.last(gateway.Message).Route == "expression" }, "no record")
 	c.quiet() // DP-127
