@@ -57,8 +57,8 @@ func readCoverage(ctx context.Context) ([]coverage, error) {
 	}
 	defer srv.Close()
 	var all []coverage
-	for api, operations := range srv.Coverage() {
-		all = append(all, coverage{api.Name, operations})
+	for service, operations := range srv.Coverage() {
+		all = append(all, coverage{service, operations})
 	}
 	slices.SortFunc(all, func(a, b coverage) int { return strings.Compare(a.name, b.name) })
 	return all, nil
@@ -67,7 +67,7 @@ func readCoverage(ctx context.Context) ([]coverage, error) {
 // writeCoverage writes the page docs/coverage.md.
 func writeCoverage(w io.Writer, services []coverage) error {
 	var b strings.Builder
-	b.WriteString("# Coverage\n\nEvery operation of every service that Sallyport knows, as `sallyport coverage` prints it. S3, which has no table of operations, is\nleft out. `make coverage` writes this page.\n\n")
+	b.WriteString("# Coverage\n\nEvery operation of every service that Sallyport knows, as `sallyport coverage` prints it. `make coverage`\nwrites this page.\n\n")
 	b.WriteString("| service | done | partly | refused |\n|---|---|---|---|\n")
 	for _, s := range services {
 		n := map[awsapi.CoverageState]int{}

@@ -88,12 +88,101 @@ assert len(r["Deleted"]) == len(all) and "Errors" not in r, r
 c.delete_bucket(Bucket="bucket")
 `
 
+// boto3Configurations writes, reads and removes what configures a bucket, and goes through the operations of objects that boto3Script
+// leaves out.
+const boto3Configurations = `
+import boto3
+c = boto3.client("s3")
+c.create_bucket(Bucket="bucket")
+c.head_bucket(Bucket="bucket")
+
+def code(call, **args):
+    try:
+        call(Bucket="bucket", **args)
+    except c.exceptions.ClientError as e:
+        return e.response["Error"]["Code"]
+
+rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "a/"}, "Expiration": {"Days": 1}}
+for put, get, remove, argument, value, member, none in (
+    (c.put_bucket_cors, c.get_bucket_cors, c.delete_bucket_cors, "CORSConfiguration", {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}, "CORSRules", "NoSuchCORSConfiguration"),
+    (c.put_bucket_lifecycle_configuration, c.get_bucket_lifecycle_configuration, c.delete_bucket_lifecycle, "LifecycleConfiguration", {"Rules": [rule]}, "Rules", "NoSuchLifecycleConfiguration"),
+    (c.put_bucket_ownership_controls, c.get_bucket_ownership_controls, c.delete_bucket_ownership_controls, "OwnershipControls", {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, None, "OwnershipControlsNotFoundError"),
+    (c.put_bucket_website, c.get_bucket_website, c.delete_bucket_website, "WebsiteConfiguration", {"IndexDocument": {"Suffix": "index.html"}}, "IndexDocument", "NoSuchWebsiteConfiguration"),
+    (c.put_bucket_replication, c.get_bucket_replication, c.delete_bucket_replication, "ReplicationConfiguration", {"Role": "arn:aws:iam::000000000000:role/r", "Rules": [{"Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::b"}}]}, None, "ReplicationConfigurationNotFoundError"),
+    (c.put_object_lock_configuration, c.get_object_lock_configuration, None, "ObjectLockConfiguration", {"ObjectLockEnabled": "Enabled"}, None, "ObjectLockConfigurationNotFoundError"),
+    (c.put_bucket_policy, c.get_bucket_policy, c.delete_bucket_policy, "Policy", '{"Version":"2012-10-17","Statement":[]}', None, "NoSuchBucketPolicy"),
+    (c.put_bucket_tagging, c.get_bucket_tagging, c.delete_bucket_tagging, "Tagging", {"TagSet": [{"Key": "k", "Value": "v"}]}, "TagSet", "NoSuchTagSet"),
+    (c.put_public_access_block, c.get_public_access_block, c.delete_public_access_block, "PublicAccessBlockConfiguration", {"BlockPublicAcls": True}, None, "NoSuchPublicAccessBlockConfiguration"),
+):
+    assert code(get) == none, (get, code(get))
+    put(Bucket="bucket", **{argument: value})
+    got = get(Bucket="bucket")
+    got = got[member] if member else got[argument]
+    want = value[member] if member else value
+    assert got == want, (got, want)
+    if remove:
+        remove(Bucket="bucket")
+        assert code(get) == none, get
+
+c.put_bucket_encryption(Bucket="bucket", ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]})
+assert c.get_bucket_encryption(Bucket="bucket")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+c.delete_bucket_encryption(Bucket="bucket")
+assert c.get_bucket_encryption(Bucket="bucket")["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+assert "LoggingEnabled" not in c.get_bucket_logging(Bucket="bucket")
+c.put_bucket_logging(Bucket="bucket", BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": "logs", "TargetPrefix": "p"}})
+assert c.get_bucket_logging(Bucket="bucket")["LoggingEnabled"]["TargetBucket"] == "logs"
+assert "Status" not in c.get_bucket_accelerate_configuration(Bucket="bucket")
+c.put_bucket_accelerate_configuration(Bucket="bucket", AccelerateConfiguration={"Status": "Enabled"})
+assert c.get_bucket_accelerate_configuration(Bucket="bucket")["Status"] == "Enabled"
+assert c.get_bucket_request_payment(Bucket="bucket")["Payer"] == "BucketOwner"
+c.put_bucket_request_payment(Bucket="bucket", RequestPaymentConfiguration={"Payer": "Requester"})
+assert c.get_bucket_request_payment(Bucket="bucket")["Payer"] == "Requester"
+assert "QueueConfigurations" not in c.get_bucket_notification_configuration(Bucket="bucket")
+c.put_bucket_notification_configuration(Bucket="bucket", NotificationConfiguration={"QueueConfigurations": [{"QueueArn": "arn:aws:sqs:us-east-1:000000000000:q", "Events": ["s3:ObjectCreated:*"]}]})
+assert c.get_bucket_notification_configuration(Bucket="bucket")["QueueConfigurations"][0]["Events"] == ["s3:ObjectCreated:*"]
+assert c.get_bucket_policy_status(Bucket="bucket")["PolicyStatus"]["IsPublic"] is False
+assert c.get_bucket_acl(Bucket="bucket")["Grants"][0]["Permission"] == "FULL_CONTROL"
+c.put_bucket_acl(Bucket="bucket", ACL="private")
+
+c.put_object(Bucket="bucket", Key="a", Body=b"hello")
+assert c.get_object_acl(Bucket="bucket", Key="a")["Grants"][0]["Permission"] == "FULL_CONTROL"
+c.put_object_acl(Bucket="bucket", Key="a", ACL="private")
+c.put_object_tagging(Bucket="bucket", Key="a", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+assert c.get_object_tagging(Bucket="bucket", Key="a")["TagSet"] == [{"Key": "k", "Value": "v"}]
+c.delete_object_tagging(Bucket="bucket", Key="a")
+assert c.get_object_tagging(Bucket="bucket", Key="a")["TagSet"] == []
+
+upload = c.create_multipart_upload(Bucket="bucket", Key="parts")["UploadId"]
+assert [u["Key"] for u in c.list_multipart_uploads(Bucket="bucket")["Uploads"]] == ["parts"]
+of = {"Bucket": "bucket", "Key": "parts", "UploadId": upload}
+etags = [c.upload_part(PartNumber=1, Body=b"x" * (5 << 20), **of)["ETag"], c.upload_part_copy(PartNumber=2, CopySource={"Bucket": "bucket", "Key": "a"}, **of)["CopyPartResult"]["ETag"]]
+assert [p["PartNumber"] for p in c.list_parts(**of)["Parts"]] == [1, 2]
+c.complete_multipart_upload(MultipartUpload={"Parts": [{"PartNumber": n + 1, "ETag": e} for n, e in enumerate(etags)]}, **of)
+assert c.get_object(Bucket="bucket", Key="parts")["Body"].read() == b"x" * (5 << 20) + b"hello"
+upload = c.create_multipart_upload(Bucket="bucket", Key="given-up")["UploadId"]
+c.abort_multipart_upload(Bucket="bucket", Key="given-up", UploadId=upload)
+assert "Uploads" not in c.list_multipart_uploads(Bucket="bucket")
+
+# What is not here says so, and is not taken for something else.
+assert code(c.get_object_torrent, Key="a") == "NotImplemented"
+assert code(c.list_bucket_metrics_configurations) == "NotImplemented"
+assert code(c.delete_bucket_inventory_configuration, Id="i") == "NotImplemented"
+c.head_bucket(Bucket="bucket")
+`
+
 func TestBoto3(t *testing.T) {
 	python := program(t, "python3", "-c", "import boto3")
-	for name, start := range map[string]func(http.Handler) *httptest.Server{"plain": httptest.NewServer, "DE-109 TLS": httptest.NewTLSServer} {
-		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(python, "-c", boto3Script)
-			cmd.Env = serve(t, start)
+	for _, tt := range []struct {
+		name, script string
+		start        func(http.Handler) *httptest.Server
+	}{
+		{"plain", boto3Script, httptest.NewServer},
+		{"DE-109 TLS", boto3Script, httptest.NewTLSServer},
+		{"configurations", boto3Configurations, httptest.NewServer},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.Command(python, "-c", tt.script)
+			cmd.Env = serve(t, tt.start)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

@@ -10,7 +10,6 @@ import (
 
 // A configuration is a sub-resource of a bucket that is stored as it was given.
 type configuration struct {
-	action  string // after Get and Put
 	none    string // the code of what AWS answers where there is none; "" where empty is the answer
 	message string
 	empty   string // the answer where there is none, without the declaration
@@ -22,41 +21,23 @@ const ns = ` xmlns="` + xmlNamespace + `"`
 
 // configurations by the query that names them.
 var configurations = map[string]*configuration{
-	"versioning":        {action: "BucketVersioning", empty: "<VersioningConfiguration" + ns + "/>"},
-	"policy":            {action: "BucketPolicy", none: "NoSuchBucketPolicy", message: "The bucket policy does not exist", put: 204, text: true},
-	"policyStatus":      {action: "BucketPolicyStatus", empty: "<PolicyStatus" + ns + "><IsPublic>FALSE</IsPublic></PolicyStatus>"},
-	"publicAccessBlock": {action: "BucketPublicAccessBlock", none: "NoSuchPublicAccessBlockConfiguration", message: "The public access block configuration was not found"},
-	"lifecycle":         {action: "LifecycleConfiguration", none: "NoSuchLifecycleConfiguration", message: "The lifecycle configuration does not exist"},
-	"tagging":           {action: "BucketTagging", none: "NoSuchTagSet", message: "The TagSet does not exist", put: 204},
-	"ownershipControls": {action: "BucketOwnershipControls", none: "OwnershipControlsNotFoundError", message: "The bucket ownership controls were not found"},
-	"cors":              {action: "BucketCORS", none: "NoSuchCORSConfiguration", message: "The CORS configuration does not exist"},
-	"website":           {action: "BucketWebsite", none: "NoSuchWebsiteConfiguration", message: "The specified bucket does not have a website configuration"},
-	"replication":       {action: "ReplicationConfiguration", none: "ReplicationConfigurationNotFoundError", message: "The replication configuration was not found"},
-	"object-lock":       {action: "BucketObjectLockConfiguration", none: "ObjectLockConfigurationNotFoundError", message: "Object Lock configuration does not exist for this bucket"},
-	"notification":      {action: "BucketNotification", empty: "<NotificationConfiguration" + ns + "/>"},
-	"logging":           {action: "BucketLogging", empty: "<BucketLoggingStatus" + ns + "/>"},
-	"accelerate":        {action: "AccelerateConfiguration", empty: "<AccelerateConfiguration" + ns + "/>"},
-	"requestPayment":    {action: "BucketRequestPayment", empty: "<RequestPaymentConfiguration" + ns + "><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"},
-	"acl":               {action: "BucketAcl"},
+	"versioning":        {empty: "<VersioningConfiguration" + ns + "/>"},
+	"policy":            {none: "NoSuchBucketPolicy", message: "The bucket policy does not exist", put: 204, text: true},
+	"policyStatus":      {empty: "<PolicyStatus" + ns + "><IsPublic>FALSE</IsPublic></PolicyStatus>"},
+	"publicAccessBlock": {none: "NoSuchPublicAccessBlockConfiguration", message: "The public access block configuration was not found"},
+	"lifecycle":         {none: "NoSuchLifecycleConfiguration", message: "The lifecycle configuration does not exist"},
+	"tagging":           {none: "NoSuchTagSet", message: "The TagSet does not exist", put: 204},
+	"ownershipControls": {none: "OwnershipControlsNotFoundError", message: "The bucket ownership controls were not found"},
+	"cors":              {none: "NoSuchCORSConfiguration", message: "The CORS configuration does not exist"},
+	"website":           {none: "NoSuchWebsiteConfiguration", message: "The specified bucket does not have a website configuration"},
+	"replication":       {none: "ReplicationConfigurationNotFoundError", message: "The replication configuration was not found"},
+	"object-lock":       {none: "ObjectLockConfigurationNotFoundError", message: "Object Lock configuration does not exist for this bucket"},
+	"notification":      {empty: "<NotificationConfiguration" + ns + "/>"},
+	"logging":           {empty: "<BucketLoggingStatus" + ns + "/>"},
+	"accelerate":        {empty: "<AccelerateConfiguration" + ns + "/>"},
+	"requestPayment":    {empty: "<RequestPaymentConfiguration" + ns + "><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"},
 	// AWS: since 2023 every bucket is encrypted.
-	"encryption": {action: "EncryptionConfiguration", empty: "<ServerSideEncryptionConfiguration" + ns + "><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>"},
-}
-
-// configuration returns the sub-resource of a bucket that a request names.
-func (q *request) configuration() *configuration {
-	if name := q.configName(); name != "" {
-		return configurations[name]
-	}
-	return nil
-}
-
-func (q *request) configName() string {
-	for name := range q.query {
-		if configurations[name] != nil {
-			return name
-		}
-	}
-	return ""
+	"encryption": {empty: "<ServerSideEncryptionConfiguration" + ns + "><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>"},
 }
 
 func (s *Service) getConfig(q *request) error {
@@ -64,11 +45,9 @@ func (s *Service) getConfig(q *request) error {
 	if err != nil {
 		return err
 	}
-	name, c := q.configName(), q.configuration()
+	name, c := q.op.query, configurations[q.op.query]
 	body, ok := b.Config[name]
 	switch {
-	case name == "acl":
-		return s.getACL(q)
 	case name == "versioning" && b.versioned():
 		body, ok = "<VersioningConfiguration"+ns+"><Status>"+b.Versioning+"</Status></VersioningConfiguration>", true
 	case !ok && c.none != "":
@@ -87,10 +66,7 @@ func (s *Service) getConfig(q *request) error {
 }
 
 func (s *Service) putConfig(q *request) error {
-	name, c := q.configName(), q.configuration()
-	if name == "acl" {
-		return s.putACL(q)
-	}
+	name, c := q.op.query, configurations[q.op.query]
 	data, err := q.document()
 	if err != nil {
 		return err
@@ -124,7 +100,7 @@ func (s *Service) putConfig(q *request) error {
 
 func (s *Service) deleteConfig(q *request) error {
 	err := s.editBucket(q.ctx, q.bucket, func(b *bucket) error {
-		delete(b.Config, q.configName())
+		delete(b.Config, q.op.query)
 		return nil
 	})
 	if err != nil {

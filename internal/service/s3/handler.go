@@ -42,6 +42,7 @@ type request struct {
 	ctx         context.Context //nolint:containedctx // of this one request
 	query       url.Values
 	bucket, key string
+	op          operation
 	chunks      *sigv4.Chunks
 }
 
@@ -70,19 +71,18 @@ func (h *handler) serve(q *request) error {
 		return err
 	}
 	q.ctx = awsapi.WithCaller(q.ctx, caller)
-	op, ok := q.operation()
-	if !ok {
+	if q.op = q.operation(); q.op.do == nil {
 		return errNotImplemented()
 	}
 	if !caller.Admin {
-		if err := h.authz.Authorize(q.ctx, "s3:"+op.action, q.arn(), nil); err != nil {
+		if err := h.authz.Authorize(q.ctx, "s3:"+q.op.action, q.arn(), nil); err != nil {
 			return denied(err)
 		}
 	}
 	if err := h.checkOwner(q); err != nil {
 		return err
 	}
-	return op.do(h.s, q)
+	return q.op.do(h.s, q)
 }
 
 // tellRegion tells where a bucket is. AWS: everybody who asks for the head of a bucket learns it, also who may not see the bucket; SDKs look for it
