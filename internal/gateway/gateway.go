@@ -89,7 +89,10 @@ type Gateway struct {
 	stop      context.CancelFunc
 }
 
-var _ loop.Handler = (*Gateway)(nil)
+var (
+	_ loop.Handler = (*Gateway)(nil)
+	_ loop.Leaver  = (*Gateway)(nil)
+)
 
 // New returns a gateway that serves nothing until Run.
 func New(cfg Config) *Gateway {

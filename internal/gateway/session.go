@@ -35,6 +35,8 @@ type work struct {
 	bytes    int     // of waiting
 	running  int
 	starting bool // a goroutine is about to start the first of waiting
+	owed     int  // replies of what runs and waits
+	leaving  bool // the connection closes when they are sent
 }
 
 // start runs c when its turn has come: after those before it have started, and when fewer than the allowed number run. It returns
@@ -59,6 +61,9 @@ func (s *session) start(g *Gateway, c *call, urgent bool) error {
 	}
 	w.waiting = append(w.waiting, c)
 	w.bytes += size
+	if c.replies() {
+		w.owed++
+	}
 	if !w.starting && w.running < g.cfg.Concurrency {
 		w.starting = true
 		go s.run(g)
@@ -84,12 +89,19 @@ func (s *session) run(g *Gateway) {
 		if next {
 			go s.run(g)
 		}
+		replies := c.replies()
 		c.run(ctx)
 		cancel()
 		g.calls.end()
 
 		s.mu.Lock()
 		w.running--
+		if replies {
+			w.owed--
+			if w.leaving && w.owed == 0 {
+				s.conn.Leave()
+			}
+		}
 		if len(w.waiting) == 0 || w.starting {
 			if w.running == 0 && !w.starting {
 				s.work = nil
@@ -100,4 +112,22 @@ func (s *session) run(g *Gateway) {
 		w.starting = true
 		s.mu.Unlock()
 	}
+}
+
+// replies reports whether the client awaits what the backend answers.
+func (c *call) replies() bool { return c.kind == Message && c.r.twoWay }
+
+// Leaving implements loop.Leaver: the connection is to be closed, and that waits for the replies under way.
+func (g *Gateway) Leaving(conn loop.Conn) (wait bool) {
+	s, _ := conn.Attached().(*session)
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.work == nil || s.work.owed == 0 {
+		return false
+	}
+	s.work.leaving = true
+	return true
 }

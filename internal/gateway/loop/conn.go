@@ -116,7 +116,7 @@ func (c Conn) write(op frame.Opcode, data []byte) error {
 		return ErrGone
 	}
 	defer r.mu.Unlock()
-	if r.state.Load() != stOpen {
+	if !writable(r) {
 		return ErrGone
 	}
 	err := c.s.message(c.slot, r, op, data)
@@ -141,7 +141,7 @@ func (c Conn) Send(p Prepared) error {
 		return ErrGone
 	}
 	defer r.mu.Unlock()
-	if r.state.Load() != stOpen {
+	if !writable(r) {
 		return ErrGone
 	}
 	err := c.s.emit(c.slot, r, p.wire, true, ordinary)
@@ -152,7 +152,8 @@ func (c Conn) Send(p Prepared) error {
 }
 
 // Close sends what is queued and a close frame; Handler.Closed is called with
-// this code and reason. It returns ErrGone if the connection is closed already
+// this code and reason, or with those of a closing that waited for answers. It
+// does not wait itself. It returns ErrGone if the connection is closed already
 // or not accepted yet.
 func (c Conn) Close(code int, reason string) error {
 	r := c.lock()
@@ -160,12 +161,36 @@ func (c Conn) Close(code int, reason string) error {
 		return ErrGone
 	}
 	defer r.mu.Unlock()
-	if r.state.Load() != stOpen {
+	switch r.state.Load() {
+	case stOpen:
+		c.s.end(c.slot, r, Closure{Code: code, Reason: reason}, false)
+	case stLeaving:
+		c.s.left(c.slot, r)
+	default:
 		return ErrGone
 	}
-	c.s.end(c.slot, r, Closure{Code: code, Reason: reason}, false)
 	c.s.nudge(c.slot, r)
 	return nil
+}
+
+// Leave says that no answer is under way any more. It closes the connection if
+// Leaver.Leaving had it wait, and does nothing otherwise.
+func (c Conn) Leave() {
+	r := c.lock()
+	if r == nil {
+		return
+	}
+	defer r.mu.Unlock()
+	if r.state.Load() == stLeaving {
+		c.s.left(c.slot, r)
+		c.s.nudge(c.slot, r)
+	}
+}
+
+// writable reports whether messages still go to the client of a locked record.
+func writable(r *record) bool {
+	st := r.state.Load()
+	return st == stOpen || st == stLeaving
 }
 
 // Attach keeps v with the connection until Handler.Closed has returned.
@@ -207,13 +232,42 @@ func (c Conn) LastActive() time.Time {
 	return time.UnixMilli(r.active.Load())
 }
 
-// end begins the closing of an open connection whose record is locked: the close
-// frame goes out behind other output. With fin nothing more is expected of the
-// client. The loop reports the closure and waits for the end of TCP.
+// leaving closes an open connection whose record is locked, after the answers
+// that are under way. It reports whether that is done already; if not, the record
+// may be another's by now.
+func (s *Server) leaving(slot uint32, r *record, e Closure) (ended bool) {
+	if s.leaver == nil || s.lim.Answers <= 0 {
+		s.end(slot, r, e, e.Client)
+		return true
+	}
+	c := Conn{s, slot, r.gen.Load()}
+	x := s.need(r)
+	x.ending, x.owed = e, true
+	r.since.Store(s.now(r))
+	r.state.Store(stLeaving) // before the handler is asked: it may be done before we know that it is not
+	r.mu.Unlock()
+	wait := s.leaver.Leaving(c)
+	r.mu.Lock()
+	if wait || r.gen.Load() != c.gen || r.state.Load() != stLeaving {
+		return false
+	}
+	s.left(slot, r)
+	return true
+}
+
+// left closes a connection that has waited for answers; its record is locked.
+func (s *Server) left(slot uint32, r *record) {
+	e := s.rares.get(r.rare).ending
+	s.end(slot, r, e, e.Client)
+}
+
+// end begins the closing of a connection whose record is locked: the close frame
+// goes out behind other output. With fin nothing more is expected of the client.
+// The loop reports the closure and waits for the end of TCP.
 func (s *Server) end(slot uint32, r *record, e Closure, fin bool) {
 	e.Accepted, e.At = true, s.clock()
 	x := s.need(r)
-	x.ending, x.ended = e, true
+	x.ending, x.ended, x.owed = e, true, false
 	r.since.Store(e.At.UnixMilli())
 	if fin {
 		r.state.Store(stDraining)

@@ -13,7 +13,8 @@
 //	                 http.go to an http.Server
 //	turn.go          frames to messages, pongs and close frames, whoever reads them
 //	output.go        messages to the kernel, or into a bounded queue
-//	conn.go          Conn, what the gateway holds: Accept, Refuse, Write, Close
+//	conn.go          Conn, what the gateway holds: Accept, Refuse, Write, Close;
+//	                 a close waits for answers under way if the Handler is a Leaver
 //	table.go         records in pointer-free slabs, found by arithmetic from an ID
 //	stream.go        a goroutine per connection: TLS, tunnels, systems without epoll
 //	sweep.go         idle, lifetime, slow handshakes and slow closers

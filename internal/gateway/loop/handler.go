@@ -32,6 +32,18 @@ type Handler interface {
 	Closed(c Conn, e Closure)
 }
 
+// A Leaver is a Handler whose answers may be under way when a connection is to
+// be closed.
+type Leaver interface {
+	// Leaving tells that the client has sent its close frame, or that a limit of
+	// time or the end of the server is about to close the connection. No more
+	// messages are taken. If it returns true, the close frame waits until c.Leave
+	// is called, at most Limits.Answers, and what is written to c until then still
+	// reaches the client. It must not block; unlike the others it may be called
+	// while Message is.
+	Leaving(c Conn) (wait bool)
+}
+
 // A BinaryHandler is a Handler that also takes binary messages. It is asked
 // only when [Limits].Binary is set; AWS refuses binary frames.
 type BinaryHandler interface {

@@ -68,6 +68,7 @@ type rig struct {
 	onOpen    func(c Conn, h *Handshake)
 	onMessage func(c Conn, text []byte)
 	onClosed  func(c Conn, e Closure)
+	handler   Handler      // nil: the rig itself
 	now       atomic.Int64 // a clock that stands still unless moved; zero: the real one
 }
 
@@ -140,7 +141,11 @@ func serve(t *testing.T, tr transport, cfg Config, hooks ...func(*rig)) *rig {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	g.stop = cancel
-	go func() { g.done <- g.Run(ctx, g, l) }()
+	var h Handler = g
+	if g.handler != nil {
+		h = g.handler
+	}
+	go func() { g.done <- g.Run(ctx, h, l) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := within(t, g.done); err != nil {

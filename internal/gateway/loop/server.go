@@ -27,6 +27,7 @@ type Limits struct {
 	Lifetime  time.Duration // of a connection
 	Handshake time.Duration // from the first byte to the end of the request head
 	Linger    time.Duration // from our close frame to the end of TCP
+	Answers   time.Duration // that a close frame of ours waits for answers under way, see Leaver
 
 	QueueBytes    int // output that a slow client may leave unread, beyond the kernel's buffer
 	QueueMessages int
@@ -45,6 +46,7 @@ var DefaultLimits = Limits{
 	Lifetime:      7200 * time.Second,
 	Handshake:     10 * time.Second,
 	Linger:        5 * time.Second,
+	Answers:       30 * time.Second, // no integration runs longer
 	QueueBytes:    1 << 20,
 	QueueMessages: 64,
 }
@@ -80,6 +82,7 @@ type Server struct {
 	mu       sync.Mutex // guards what follows
 	handler  Handler
 	binary   BinaryHandler
+	leaver   Leaver
 	stopping bool
 	wg       sync.WaitGroup // everything that runs
 
@@ -142,6 +145,7 @@ func (l Limits) withDefaults() Limits {
 	l.Lifetime = max(0, cmp.Or(l.Lifetime, d.Lifetime))
 	l.Handshake = max(0, cmp.Or(l.Handshake, d.Handshake))
 	l.Linger = max(0, cmp.Or(l.Linger, d.Linger))
+	l.Answers = max(0, cmp.Or(l.Answers, d.Answers))
 	l.QueueBytes = cmp.Or(l.QueueBytes, d.QueueBytes)
 	l.QueueMessages = cmp.Or(l.QueueMessages, d.QueueMessages)
 	return l
@@ -199,6 +203,7 @@ func (s *Server) start(h Handler, listeners []net.Listener) error {
 	}
 	s.handler = h
 	s.binary, _ = h.(BinaryHandler)
+	s.leaver, _ = h.(Leaver)
 	if s.lim.Binary && s.binary == nil {
 		return errors.New("loop: binary messages are allowed, but the handler does not take them")
 	}
@@ -280,7 +285,7 @@ func (s *Server) Lookup(id ID) (Conn, bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state.Load() != stOpen || uint8(r.gen.Load()) != gen || uint32(r.born.Load()/1000) != id.seconds() {
+	if !writable(r) || uint8(r.gen.Load()) != gen || uint32(r.born.Load()/1000) != id.seconds() {
 		return Conn{}, false
 	}
 	return Conn{s, slot, r.gen.Load()}, true
@@ -401,10 +406,15 @@ func (s *Server) lose(r *record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st := r.state.Load()
-	if st == stPending || st == stOpen {
+	switch st {
+	case stPending, stOpen:
 		x := s.need(r)
 		x.ending = Closure{Code: CodeLost, Reason: ReasonLost, Client: true, Accepted: st == stOpen, At: s.clock()}
 		x.ended = true
+	case stLeaving: // it said goodbye, and did not wait for the answers
+		x := s.need(r)
+		x.ending.Accepted, x.ending.At = true, s.clock()
+		x.ended, x.owed = true, false
 	}
 	r.state.Store(stDraining)
 }

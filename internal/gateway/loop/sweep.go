@@ -49,6 +49,8 @@ func (s *Server) overdue(r *record, now int64) bool {
 		return past(r.since.Load(), now, s.lim.Handshake)
 	case stOpen:
 		return past(r.active.Load(), now, s.lim.Idle) || past(r.born.Load(), now, s.lim.Lifetime)
+	case stLeaving:
+		return past(r.since.Load(), now, s.lim.Answers)
 	case stClosing, stDraining:
 		return past(r.since.Load(), now, s.lim.Linger)
 	}
@@ -67,12 +69,17 @@ func (s *Server) retire(slot uint32, r *record, now int64) {
 	if !s.overdue(r, now) {
 		return
 	}
-	if r.state.Load() == stOpen {
-		s.end(slot, r, Closure{Code: CodeGoingAway, Reason: ReasonGoingAway}, false)
+	switch r.state.Load() {
+	case stOpen:
+		if s.leaving(slot, r, Closure{Code: CodeGoingAway, Reason: ReasonGoingAway}) {
+			s.nudge(slot, r)
+		}
+	case stLeaving:
+		s.left(slot, r)
 		s.nudge(slot, r)
-		return
+	default:
+		s.drop(slot, r)
 	}
-	s.drop(slot, r)
 }
 
 // drop makes the loop end a locked connection without further words.
@@ -109,7 +116,8 @@ func (s *Server) dismiss(slot uint32, r *record) {
 		s.emit(slot, r, appendError(nil, http.StatusServiceUnavailable, now), true, must)
 		s.nudge(slot, r)
 	case stOpen:
-		s.end(slot, r, Closure{Code: CodeGoingAway, Reason: ReasonGoingAway}, false)
-		s.nudge(slot, r)
+		if s.leaving(slot, r, Closure{Code: CodeGoingAway, Reason: ReasonGoingAway}) {
+			s.nudge(slot, r)
+		}
 	}
 }

@@ -15,6 +15,7 @@ const (
 	stReading        // the request head is being read
 	stPending        // the upgrade waits for Accept or Refuse
 	stOpen           //
+	stLeaving        // the close frame waits for answers under way: Write works still
 	stClosing        // our close frame is on its way; the client's is awaited
 	stDraining       // all is said: input is thrown away until TCP ends
 )
@@ -165,9 +166,10 @@ type rare struct {
 	queue  queue
 	ending Closure
 	ended  bool // ending is set and not yet reported
+	owed   bool // ending is set, and waits for answers under way
 }
 
-func (x *rare) empty() bool { return x.st == nil && !x.ended && x.queue.empty() }
+func (x *rare) empty() bool { return x.st == nil && !x.ended && !x.owed && x.queue.empty() }
 
 // rares finds a rare by the index in a record.
 type rares struct {

@@ -35,7 +35,7 @@ func (s *Server) consume(slot uint32, r *record, p *frame.Partial, b []byte, now
 	c := Conn{s, slot, r.gen.Load()}
 	for len(b) > 0 {
 		st := r.state.Load()
-		if st != stOpen && st != stClosing {
+		if st != stOpen && st != stClosing && (st != stLeaving || s.saidGoodbye(r)) {
 			return
 		}
 		ev, n, err := s.rules.Next(p, b)
@@ -44,8 +44,8 @@ func (s *Server) consume(slot uint32, r *record, p *frame.Partial, b []byte, now
 			return
 		}
 		b = b[n:]
-		if st == stClosing && ev.Op != frame.Close {
-			continue // we said goodbye: nothing but the answer is of interest
+		if st != stOpen && ev.Op != frame.Close {
+			continue // we say goodbye: nothing but the answer is of interest
 		}
 		switch ev.Op {
 		case frame.Text:
@@ -88,17 +88,26 @@ func (s *Server) answerClose(slot uint32, r *record, data []byte) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state.Load() == stClosing {
-		r.state.Store(stDraining)
-		r.flags |= flFin
-		return
-	}
 	if code == frame.NoStatus {
 		reason = ReasonNoStatus
 	}
-	if r.state.Load() == stOpen {
-		s.end(slot, r, Closure{Code: code, Reason: reason, Client: true}, true)
+	e := Closure{Code: code, Reason: reason, Client: true}
+	switch r.state.Load() {
+	case stOpen:
+		s.leaving(slot, r, e)
+	case stLeaving: // it was faster than we
+		s.rares.get(r.rare).ending = e
+	case stClosing:
+		r.state.Store(stDraining)
+		r.flags |= flFin
 	}
+}
+
+// saidGoodbye reports whether the client of a connection that waits for answers has sent its close frame.
+func (s *Server) saidGoodbye(r *record) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.Load() == stLeaving && s.rares.get(r.rare).ending.Client
 }
 
 // fail ends a connection whose input cannot be read any further.
@@ -106,7 +115,7 @@ func (s *Server) fail(slot uint32, r *record, err *frame.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch r.state.Load() {
-	case stOpen:
+	case stOpen, stLeaving:
 		s.end(slot, r, Closure{Code: err.Code, Reason: err.Reason}, true)
 	case stClosing:
 		r.state.Store(stDraining)

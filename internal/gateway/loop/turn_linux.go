@@ -104,7 +104,7 @@ func (l *eventLoop) frames(slot uint32, r *record, b []byte) {
 		}
 		return
 	}
-	if st != stOpen && st != stClosing {
+	if st != stOpen && st != stLeaving && st != stClosing {
 		if st == stDraining {
 			l.forget(r)
 		}
