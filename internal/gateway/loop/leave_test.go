@@ -24,7 +24,7 @@ func (d *debtor) Leaving(c Conn) bool {
 func serveDebtor(t *testing.T, tr transport, cfg Config) *debtor {
 	d := &debtor{leaving: make(chan Conn, 64)}
 	d.owes.Store(true)
-	d.rig = serve(t, tr, cfg, func(g *rig) {
+	serve(t, tr, cfg, func(g *rig) {
 		d.rig = g
 		g.handler = d
 		g.onMessage = func(_ Conn, text []byte) { g.texts <- string(text) }
