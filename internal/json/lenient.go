@@ -12,41 +12,6 @@ var ErrSyntax = errors.New("json: syntax error")
 // maxLenientDepth bounds the nesting of what ParseLenient reads. AWS: json-smart stops at 400.
 const maxLenientDepth = 400
 
-// A Number is a number as its text stands in the document.
-type Number string
-
-// An Object is a JSON object that remembers the order of its members. Its members have different names.
-type Object struct {
-	Members []Member
-}
-
-// A Member is a name and a value of an Object.
-type Member struct {
-	Name  string
-	Value any
-}
-
-// Get returns the value of the member of this name.
-func (o *Object) Get(name string) (value any, ok bool) {
-	for i := range o.Members {
-		if o.Members[i].Name == name {
-			return o.Members[i].Value, true
-		}
-	}
-	return nil, false
-}
-
-// Set replaces the value of the member of this name, or appends one.
-func (o *Object) Set(name string, value any) {
-	for i := range o.Members {
-		if o.Members[i].Name == name {
-			o.Members[i].Value = value
-			return
-		}
-	}
-	o.Members = append(o.Members, Member{Name: name, Value: value})
-}
-
 // ParseLenient reads text as AWS's parser does (json-smart in its permissive mode), and returns nil, a bool, a Number,
 // a string, []any or *Object.
 //

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -116,7 +117,9 @@ func test(op string, v, want any) bool {
 		if !ok1 || !ok2 {
 			return false
 		}
-		c, _ = compare(a, b)
+		x, _ := floatOf(a)
+		y, _ := floatOf(b)
+		c = cmp.Compare(x, y)
 	case "Timestamp":
 		a, ok1 := timestampOf(v)
 		b, ok2 := timestampOf(want)
@@ -249,8 +252,8 @@ func (p *parser) condition(e *Object, at string, depth int) *condition {
 		return &condition{op: "And"}
 	}
 	var found []*condition
-	for _, name := range e.Names() {
-		v := e.members[name]
+	for _, m := range e.Members {
+		name, v := m.Name, m.Value
 		where := at + "/" + name
 		switch name {
 		case "Next", "Assign":
@@ -294,7 +297,8 @@ func (p *parser) condition(e *Object, at string, depth int) *condition {
 
 // test reads a comparison.
 func (p *parser) test(e *Object, at, name, want string) *condition {
-	c := &condition{op: name, literal: e.members[name]}
+	literal, _ := e.Get(name)
+	c := &condition{op: name, literal: literal}
 	where := at + "/" + name
 	if p.required(e, at, "Variable") {
 		text := p.str(e, at, "Variable")

@@ -264,7 +264,8 @@ func (p *parser) machine(o *Object, at string, jsonata bool) *Machine {
 		p.schema(at+"/States", "Value cannot be empty")
 		return m
 	}
-	for _, name := range states.Names() {
+	for _, member := range states.Members {
+		name := member.Name
 		where := at + "/States/" + name
 		if before, twice := p.names[name]; twice {
 			p.report("DUPLICATE_STATE_NAME", where, "Duplicate State name: %s", name)
@@ -274,7 +275,7 @@ func (p *parser) machine(o *Object, at string, jsonata bool) *Machine {
 		if n := len([]rune(name)); n > 80 || n == 0 {
 			p.schema(where, "State name must have between 1 and 80 characters")
 		}
-		body, ok := states.members[name].(*Object)
+		body, ok := member.Value.(*Object)
 		if !ok {
 			p.schema(where, "Expected value of type Object")
 			continue

@@ -268,8 +268,8 @@ func jsonMerge(_ *Env, args []any) (any, error) {
 		return nil, errors.New("only shallow merging is supported: the third argument must be false")
 	}
 	merged := a.Clone()
-	for _, name := range b.Names() {
-		merged.Set(name, b.members[name])
+	for _, m := range b.Members {
+		merged.Set(m.Name, m.Value)
 	}
 	return merged, nil
 }

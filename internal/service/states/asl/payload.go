@@ -82,8 +82,8 @@ func (p *parser) pathTemplate(v any, at string) *Template {
 	switch v := v.(type) {
 	case *Object:
 		t := &Template{kind: templateObject}
-		for _, name := range v.Names() {
-			part := v.members[name]
+		for _, m := range v.Members {
+			name, part := m.Name, m.Value
 			bare, dynamic := strings.CutSuffix(name, ".$")
 			if !dynamic {
 				t.names = append(t.names, name)
@@ -118,9 +118,9 @@ func (p *parser) queryTemplate(v any, at, field string) *Template {
 	switch v := v.(type) {
 	case *Object:
 		t := &Template{kind: templateObject, field: field}
-		for _, name := range v.Names() {
-			t.names = append(t.names, name)
-			t.parts = append(t.parts, p.queryTemplate(v.members[name], at+"/"+name, field+"/"+name))
+		for _, m := range v.Members {
+			t.names = append(t.names, m.Name)
+			t.parts = append(t.parts, p.queryTemplate(m.Value, at+"/"+m.Name, field+"/"+m.Name))
 		}
 		return t
 	case []any:

@@ -9,16 +9,15 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	tree "github.com/sallyport/sallyport/internal/json"
 )
 
 // A Value is JSON: nil, bool, json.Number, string, []any or *Object.
 type Value = any
 
 // An Object is a JSON object that keeps the order of its members, as AWS does.
-type Object struct {
-	names   []string
-	members map[string]any
-}
+type Object = tree.Object
 
 // NewObject returns an object of names and values in turns.
 func NewObject(pairs ...any) *Object {
@@ -28,49 +27,6 @@ func NewObject(pairs ...any) *Object {
 	}
 	return o
 }
-
-// Get returns a member.
-func (o *Object) Get(name string) (any, bool) {
-	if o == nil {
-		return nil, false
-	}
-	v, ok := o.members[name]
-	return v, ok
-}
-
-// Set replaces a member, or adds it at the end.
-func (o *Object) Set(name string, v any) {
-	if o.members == nil {
-		o.members = map[string]any{}
-	}
-	if _, there := o.members[name]; !there {
-		o.names = append(o.names, name)
-	}
-	o.members[name] = v
-}
-
-// Names returns the names of the members in their order. It must not be changed.
-func (o *Object) Names() []string {
-	if o == nil {
-		return nil
-	}
-	return o.names
-}
-
-// Len returns the number of members.
-func (o *Object) Len() int { return len(o.Names()) }
-
-// Clone returns a copy that shares the members' values.
-func (o *Object) Clone() *Object {
-	c := &Object{names: append([]string(nil), o.Names()...), members: make(map[string]any, o.Len())}
-	for name, v := range o.members {
-		c.members[name] = v
-	}
-	return c
-}
-
-// MarshalJSON implements json.Marshaler.
-func (o *Object) MarshalJSON() ([]byte, error) { return Encode(o), nil }
 
 // maxDepth bounds the nesting of documents.
 const maxDepth = 1000
@@ -119,17 +75,41 @@ func decodeToken(d *json.Decoder, t json.Token, depth int) (any, error) {
 		_, err := d.Token()
 		return list, err
 	}
+	return decodeObject(d, depth)
+}
+
+// manyMembers is from how many members on a name that comes again is looked up, and not searched for.
+const manyMembers = 16
+
+func decodeObject(d *json.Decoder, depth int) (any, error) {
 	o := &Object{}
+	var index map[string]int
 	for d.More() {
-		name, err := d.Token()
+		token, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
+		name := token.(string)
 		v, err := decodeValue(d, depth+1)
 		if err != nil {
 			return nil, err
 		}
-		o.Set(name.(string), v)
+		if len(o.Members) < manyMembers {
+			o.Set(name, v)
+			continue
+		}
+		if index == nil {
+			index = make(map[string]int, 2*manyMembers)
+			for i := range o.Members {
+				index[o.Members[i].Name] = i
+			}
+		}
+		if i, there := index[name]; there {
+			o.Members[i].Value = v
+			continue
+		}
+		index[name] = len(o.Members)
+		o.Members = append(o.Members, tree.Member{Name: name, Value: v})
 	}
 	_, err := d.Token()
 	return o, err
@@ -168,12 +148,12 @@ func AppendValue(b []byte, v any) []byte {
 		return append(b, ']')
 	case *Object:
 		b = append(b, '{')
-		for i, name := range v.names {
+		for i := range v.Members {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(AppendString(b, name), ':')
-			b = AppendValue(b, v.members[name])
+			b = append(AppendString(b, v.Members[i].Name), ':')
+			b = AppendValue(b, v.Members[i].Value)
 		}
 		return append(b, '}')
 	}
@@ -282,9 +262,9 @@ func Equal(a, b any) bool {
 		if !ok || a.Len() != o.Len() {
 			return false
 		}
-		for _, name := range a.names {
-			v, there := o.Get(name)
-			if !there || !Equal(a.members[name], v) {
+		for i := range a.Members {
+			v, there := o.Get(a.Members[i].Name)
+			if !there || !Equal(a.Members[i].Value, v) {
 				return false
 			}
 		}
@@ -307,9 +287,9 @@ func javaText(v any) string {
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	case *Object:
-		parts := make([]string, len(v.names))
-		for i, name := range v.names {
-			parts[i] = name + "=" + javaText(v.members[name])
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = v.Members[i].Name + "=" + javaText(v.Members[i].Value)
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
