@@ -6,6 +6,8 @@
 // read.go, write.go and delete.go about objects, list.go about many of them, multipart.go about large ones. A body passes
 // chunked.go, which takes AWS's own chunks apart, and checksum.go. documents.go lays out what is stored.
 //
+// Calls (call.go) makes the same requests inside the process, for state machines.
+//
 // What configures a bucket (policies, lifecycle, encryption, …) is stored and told, but has no effect, but for versioning.
 // Not here: access control lists, browser form uploads, Select, object lock, replication, websites, access points.
 package s3
