@@ -510,3 +510,33 @@ func TestDeletion(t *testing.T) {
 		eventually(t, "the disabled endpoint still takes clients", func() bool { return refusal(t, address) == http.StatusForbidden })
 	})
 }
+
+// TestNewKey replaces the administrator's key while the server runs.
+func TestNewKey_AU085(t *testing.T) {
+	need(t, "aws")
+	s := serve(t, t.TempDir())
+	old := s.Credentials
+	out, err := s.run("env", "--new-key")
+	if err != nil {
+		t.Fatalf("env --new-key: %v\n%s", err, out)
+	}
+	exported := func(name string) string {
+		_, rest, _ := strings.Cut(out, "export "+name+"=")
+		value, _, _ := strings.Cut(rest, "\n")
+		return value
+	}
+	s.Credentials.AccessKeyID, s.Credentials.SecretAccessKey = exported("AWS_ACCESS_KEY_ID"), exported("AWS_SECRET_ACCESS_KEY")
+	if s.Credentials.AccessKeyID == old.AccessKeyID {
+		t.Fatalf("the key is the old one:\n%s", out)
+	}
+	if out, err := s.aws("sts", "get-caller-identity"); err != nil {
+		t.Errorf("with the new key: %v\n%s", err, out)
+	}
+	if out, err := s.run("status"); err != nil {
+		t.Errorf("status does not know the new key: %v\n%s", err, out)
+	}
+	s.Credentials = old
+	if out, err := s.aws("sts", "get-caller-identity"); err == nil || !strings.Contains(out, "InvalidClientTokenId") {
+		t.Errorf("with the old key: %v\n%s", err, out)
+	}
+}

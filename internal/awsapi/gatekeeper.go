@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -42,6 +43,17 @@ func NewGatekeeper(auth Authenticator, log *slog.Logger, o GateOptions) *Gatekee
 		g.now = time.Now
 	}
 	return g
+}
+
+// SignedRequest returns r in the form that signatures are checked in. body may be nil where r says what its hash is.
+func SignedRequest(r *http.Request, body []byte) *sigv4.Request {
+	signed := &sigv4.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: make([]sigv4.Field, 0, len(r.Header)), Body: body}
+	for name, values := range r.Header {
+		for _, v := range values {
+			signed.Header = append(signed.Header, sigv4.Field{Name: name, Value: v})
+		}
+	}
+	return signed
 }
 
 // Verify returns the caller who signed r for api (of which SigningName and Protocol count); peer is the address that r came from.

@@ -8,6 +8,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/internal/edge"
 )
 
 func newStatus() *cobra.Command {
@@ -71,7 +73,7 @@ func readStatus(ctx context.Context, c *client) (*status, error) {
 	var health struct {
 		Connections *int `json:"connections"`
 	}
-	if c.get(ctx, "execute-api", "/_sallyport/status", &health) == nil { // not so on AWS, or on another emulator
+	if c.get(ctx, "execute-api", edge.OwnPrefix+"status", &health) == nil { // not so on AWS, or on another emulator
 		s.Connections = health.Connections
 	}
 	return s, nil

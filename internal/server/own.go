@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport/sallyport/internal/awsapi"
 	cloudformationapi "github.com/sallyport/sallyport/internal/awsapi/shapes/cloudformation"
 	connectionsapi "github.com/sallyport/sallyport/internal/awsapi/shapes/connections"
-	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/edge"
 )
 
@@ -25,7 +24,8 @@ func (s *Server) ownHandler() http.Handler {
 			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "starting"})
 		}
 	})
-	mux.HandleFunc("GET "+edge.OwnPrefix+"status", s.serveStatus)
+	mux.HandleFunc("GET "+edge.OwnPrefix+"status", s.asAdmin(s.serveStatus))
+	mux.HandleFunc("POST "+edge.OwnPrefix+"admin-key", s.asAdmin(s.rotateKey))
 	mux.HandleFunc("GET "+edge.OwnPrefix+"metrics", s.serveMetrics())
 	mux.HandleFunc("PUT "+responsePath+"{token}", s.takeResponse)
 	return mux
@@ -51,26 +51,37 @@ func (s *Server) takeResponse(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveStatus tells the administrator how many are connected to this node. It is signed as calls of @connections are.
-func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
-	signed := &sigv4.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host}
-	for name, values := range r.Header {
-		for _, value := range values {
-			signed.Header = append(signed.Header, sigv4.Field{Name: name, Value: value})
+// asAdmin lets only the administrator call f. Requests are signed as calls of @connections are.
+func (s *Server) asAdmin(f http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		peer, _ := netip.ParseAddrPort(r.RemoteAddr)
+		caller, err := s.gate.Verify(r.Context(), awsapi.SignedRequest(r, nil), connectionsapi.API, peer.Addr())
+		if err == nil && !caller.Admin {
+			err = awsapi.Errorf("AccessDeniedException", http.StatusForbidden, "Only the administrator may call %s", r.URL.Path)
 		}
+		if err != nil {
+			connectionsapi.API.WriteError(r.Context(), w, s.cfg.Log, "", err)
+			return
+		}
+		f(w, r)
 	}
-	signed.Header = append(signed.Header, sigv4.Field{Name: "Host", Value: r.Host})
-	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
-	caller, err := s.gate.Verify(r.Context(), signed, connectionsapi.API, peer.Addr())
-	if err == nil && !caller.Admin {
-		err = awsapi.Errorf("AccessDeniedException", http.StatusForbidden, "Only the administrator may ask for the status")
-	}
+}
+
+// serveStatus tells how many are connected to this node.
+func (s *Server) serveStatus(w http.ResponseWriter, _ *http.Request) {
+	stats := s.sockets.Stats()
+	writeJSON(w, http.StatusOK, map[string]int{"connections": stats.Open, "pending": stats.Pending, "limit": stats.Max})
+}
+
+// rotateKey replaces the administrator's key and answers with the new one.
+func (s *Server) rotateKey(w http.ResponseWriter, r *http.Request) {
+	key, err := s.identity.RotateAdminKey(r.Context())
 	if err != nil {
 		connectionsapi.API.WriteError(r.Context(), w, s.cfg.Log, "", err)
 		return
 	}
-	stats := s.sockets.Stats()
-	writeJSON(w, http.StatusOK, map[string]int{"connections": stats.Open, "pending": stats.Pending, "limit": stats.Max})
+	s.cfg.Log.Info("the administrator's key was replaced", "key", key.AccessKeyID, "file", s.CredentialsFile())
+	writeJSON(w, http.StatusOK, key)
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

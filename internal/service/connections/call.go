@@ -13,7 +13,6 @@ import (
 	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/connections"
-	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/json"
 )
 
@@ -114,7 +113,7 @@ func (c *call) authorize(a address, account, region string, body []byte) (contex
 	if err != nil {
 		return nil, fmt.Errorf("read the client's address: %w", err)
 	}
-	caller, err := c.s.cfg.Signatures.Verify(c.r.Context(), c.signed(body), shapes.API, peer.Addr())
+	caller, err := c.s.cfg.Signatures.Verify(c.r.Context(), awsapi.SignedRequest(c.r, body), shapes.API, peer.Addr())
 	if err != nil {
 		return nil, err
 	}
@@ -136,17 +135,6 @@ func (c *call) authorize(a address, account, region string, body []byte) (contex
 		return nil, fmt.Errorf("authorize %s on %s: %w", action, resource, err)
 	}
 	return ctx, nil
-}
-
-// signed gives the request the form that signatures are checked in.
-func (c *call) signed(body []byte) *sigv4.Request {
-	r := &sigv4.Request{Method: c.r.Method, Target: c.r.RequestURI, Host: c.r.Host, Body: body}
-	for name, values := range c.r.Header {
-		for _, v := range values {
-			r.Header = append(r.Header, sigv4.Field{Name: name, Value: v})
-		}
-	}
-	return r
 }
 
 func (c *call) operate(ctx context.Context, a address, body []byte) error {

@@ -100,17 +100,12 @@ func (h *handler) tellRegion(q *request) {
 // caller verifies the signature. Its errors are those of S3.
 func (h *handler) caller(q *request) (awsapi.Caller, error) {
 	r := q.r
-	signed := sigv4.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host}
-	for name, values := range r.Header {
-		for _, v := range values {
-			signed.Header = append(signed.Header, sigv4.Field{Name: name, Value: v})
-		}
-	}
+	signed := awsapi.SignedRequest(r, nil)
 	var peer netip.Addr
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		peer = ap.Addr().Unmap()
 	}
-	caller, err := h.verify(q, &signed, peer)
+	caller, err := h.verify(q, signed, peer)
 	caller.SourceIP, caller.UserAgent = peer.String(), r.UserAgent()
 	return caller, err
 }
