@@ -9,8 +9,9 @@ import (
 // A Later is a durable queue that is opened when it is first used, and then kept: opening one costs more than sending to it.
 // Its methods may be called from many goroutines.
 type Later struct {
-	Bus  Bus
-	Name string
+	Bus   Bus
+	Name  string
+	Parts int // zero: it is one queue; else see OpenSpread
 
 	mu sync.Mutex // guards q
 	q  Queue
@@ -21,7 +22,7 @@ func (l *Later) Queue(ctx context.Context) (Queue, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.q == nil {
-		q, err := l.Bus.Queue(ctx, l.Name)
+		q, err := OpenSpread(ctx, l.Bus, l.Name, l.Parts)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -112,6 +113,10 @@ func (q *queue) finish(j job, err error) {
 	defer q.mu.Unlock()
 	if err == nil {
 		delete(q.ids, j.ID)
+		return
+	}
+	if next, ok := errors.AsType[*bus.Next](err); ok {
+		q.add(job{Job: bus.Job{ID: j.ID, Data: bytes.Clone(next.Data)}, at: next.At})
 		return
 	}
 	j.at = time.Now().Add(bus.RetryDelay(err))

@@ -1,14 +1,15 @@
 package nats
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,12 +21,22 @@ import (
 
 // Headers of a job.
 const (
-	headerID = "Sp-Id" // the id in base64
-	headerAt = "Sp-At" // when it is due, in Unix nanoseconds
+	headerID       = "Sp-Id" // the id in base64
+	headerAt       = "Sp-At" // when it is due, in Unix nanoseconds
+	headerExpected = "Nats-Expected-Last-Subject-Sequence"
+)
+
+// Codes of the server's API: the subject's last message is not the expected one.
+const (
+	codeWrongLastSequence         = 10071
+	codeWrongLastSequenceConstant = 10164
 )
 
 // ackWait is how long a job stays with a process that says nothing: then the process is dead.
 const ackWait = 6 * time.Second
+
+// errTaken says that the subject has another message: a job of the same id, or the job that took one's place.
+var errTaken = errors.New("the job's subject is taken")
 
 func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err := bus.CheckQueue(name); err != nil {
@@ -37,21 +48,19 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	q := &queue{js: js, name: name, subjects: "queue." + name + "."}
+	q := &queue{conn: b.conn, name: name, subjects: "queue." + name + "."}
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:                 "queue-" + name,
-		Subjects:             []string{q.subjects + ">"},
-		Retention:            jetstream.WorkQueuePolicy,
-		Discard:              jetstream.DiscardNew,
-		MaxMsgsPerSubject:    1,
-		DiscardNewPerSubject: true,
-		Storage:              jetstream.FileStorage,
-		Replicas:             b.replicas,
+		Name:              "queue-" + name,
+		Subjects:          []string{q.subjects + ">"},
+		Retention:         jetstream.WorkQueuePolicy,
+		MaxMsgsPerSubject: 1, // the next job of an id removes the one before
+		Storage:           jetstream.FileStorage,
+		Replicas:          b.replicas,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
 	}
-	q.consumer, err = stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	_, err = stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable:       "workers",
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       ackWait,
@@ -62,62 +71,133 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
 	}
+	q.pulls = "$JS.API.CONSUMER.MSG.NEXT.queue-" + name + ".workers"
 	return q, nil
 }
 
 type queue struct {
-	js       jetstream.JetStream
+	conn     *nats.Conn
 	name     string
 	subjects string // what the subject of every job begins with, up to and with a dot
-	consumer jetstream.Consumer
+	pulls    string // where jobs are asked for
 }
 
 func (q *queue) Send(ctx context.Context, id string, data []byte, at time.Time) error {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
 	m := nats.NewMsg(q.subjects + "job." + nuid.Next())
 	if id != "" {
 		sum := sha256.Sum256([]byte(id))
 		m.Subject = q.subjects + "id." + hex.EncodeToString(sum[:])
-		m.Header.Set(headerID, base64.StdEncoding.EncodeToString([]byte(id)))
+		m.Header[headerID] = []string{base64.StdEncoding.EncodeToString([]byte(id))}
+		m.Header[headerExpected] = []string{"0"}
 	}
-	if time.Until(at) > 0 {
-		m.Header.Set(headerAt, strconv.FormatInt(at.UnixNano(), 10))
-	}
-	m.Data = data
-	_, err := q.js.PublishMsg(ctx, m)
-	if isTaken(err) {
+	err := q.put(ctx, m, data, at)
+	if errors.Is(err, errTaken) {
 		return nil
 	}
+	return err
+}
+
+// put stores a job. It returns errTaken if its subject's last message is not the one that its header expects.
+func (q *queue) put(ctx context.Context, m *nats.Msg, data []byte, at time.Time) error {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	if time.Until(at) > 0 {
+		m.Header[headerAt] = []string{strconv.FormatInt(at.UnixNano(), 10)}
+	}
+	m.Data = data
+	answer, err := q.conn.RequestMsgWithContext(ctx, m)
 	if err != nil {
 		return fmt.Errorf("send to queue %s: %w", q.name, ended(ctx, err))
 	}
-	return nil
+	var ack struct {
+		Seq   uint64 `json:"seq"`
+		Error *struct {
+			ErrCode     int    `json:"err_code"`
+			Description string `json:"description"`
+		} `json:"error"`
+	}
+	if err := json.Unmarshal(answer.Data, &ack); err != nil {
+		return fmt.Errorf("send to queue %s: %w: read answer of the engine: %w", q.name, bus.ErrUnavailable, err)
+	}
+	switch {
+	case ack.Error == nil && ack.Seq > 0:
+		return nil
+	case ack.Error == nil:
+		return fmt.Errorf("send to queue %s: %w: the engine's answer has no sequence: %.200q", q.name, bus.ErrUnavailable, answer.Data)
+	case ack.Error.ErrCode == codeWrongLastSequence, ack.Error.ErrCode == codeWrongLastSequenceConstant:
+		return errTaken
+	}
+	return fmt.Errorf("send to queue %s: %w: %s (%d)", q.name, bus.ErrUnavailable, ack.Error.Description, ack.Error.ErrCode)
 }
 
-// isTaken tells that the subject has a message, which is a job of the same id. The server has no code of its own for that.
-func isTaken(err error) bool {
-	api, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && strings.Contains(api.Description, "maximum messages per subject exceeded")
+// A delivery is a job that the server has given to this process.
+type delivery struct {
+	q   *queue
+	msg *nats.Msg
+	seq uint64
+	job bus.Job
+	due time.Time // zero: at once
+	far bool      // the server keeps it until it is nearly due
 }
 
-// job decodes a delivery. Due is zero for jobs without a time.
-func decode(m jetstream.Msg) (job bus.Job, due time.Time, err error) {
+// decode reads a delivery.
+func (q *queue) decode(m *nats.Msg) (*delivery, error) {
 	meta, err := m.Metadata()
 	if err != nil {
-		return bus.Job{}, time.Time{}, err
+		return nil, err
 	}
-	id, err := base64.StdEncoding.DecodeString(m.Headers().Get(headerID))
+	id, err := base64.StdEncoding.DecodeString(m.Header.Get(headerID))
 	if err != nil {
-		return bus.Job{}, time.Time{}, fmt.Errorf("id of job %d: %w", meta.Sequence.Stream, err)
+		return nil, fmt.Errorf("id of job %d: %w", meta.Sequence.Stream, err)
 	}
-	job = bus.Job{ID: string(id), Data: m.Data(), Attempt: int(meta.NumDelivered)}
-	if text := m.Headers().Get(headerAt); text != "" {
+	d := &delivery{q: q, msg: m, seq: meta.Sequence.Stream, job: bus.Job{ID: string(id), Data: m.Data, Attempt: int(meta.NumDelivered)}}
+	if text := m.Header.Get(headerAt); text != "" {
 		nanos, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return bus.Job{}, time.Time{}, fmt.Errorf("time of job %d: %w", meta.Sequence.Stream, err)
+			return nil, fmt.Errorf("time of job %d: %w", meta.Sequence.Stream, err)
 		}
-		due = time.Unix(0, nanos)
+		d.due = time.Unix(0, nanos)
+		if d.far = d.due.Sub(meta.Timestamp) > holdTime; d.far && d.job.Attempt > 1 {
+			d.job.Attempt-- // the delivery that was too early
+			d.far = false
+		}
 	}
-	return job, due, nil
+	return d, nil
+}
+
+// The answers to a delivery.
+var (
+	ack      = []byte("+ACK")
+	progress = []byte("+WPI")
+	term     = []byte("+TERM")
+)
+
+// giveBack returns the job to the server, which gives it to somebody after a while.
+func (d *delivery) giveBack(after time.Duration) {
+	nak := fmt.Appendf(nil, `-NAK {"delay": %d}`, max(after, 1).Nanoseconds())
+	d.q.conn.Publish(d.msg.Reply, nak) //nolint:errcheck // else it comes again after ackWait
+}
+
+// settle tells the server what came of the job.
+func (d *delivery) settle(ctx context.Context, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	if err == nil {
+		// The answer is waited for: whoever heard that the job is done may send its id again.
+		d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack) //nolint:errcheck // else it is done once more, as the contract allows
+		return
+	}
+	next, ok := errors.AsType[*bus.Next](err)
+	if !ok {
+		d.giveBack(bus.RetryDelay(err))
+		return
+	}
+	m := nats.NewMsg(d.msg.Subject)
+	m.Header[headerExpected] = []string{strconv.FormatUint(d.seq, 10)}
+	if id := d.msg.Header.Get(headerID); id != "" {
+		m.Header[headerID] = []string{id}
+	}
+	if err := d.q.put(ctx, m, bytes.Clone(next.Data), next.At); err != nil && !errors.Is(err, errTaken) {
+		d.giveBack(time.Second)
+	}
 }
