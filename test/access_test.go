@@ -417,7 +417,12 @@ func TestLeadingKeys_AU053(t *testing.T) {
 		{"get another", "GetItem", `{"TableName":"rooms","Key":{"room":{"S":"other"}}}`, 400},
 		{"query", "Query", `{"TableName":"rooms","KeyConditionExpression":"room = :r","ExpressionAttributeValues":{":r":{"S":"mine"}}}`, 200},
 		{"query another", "Query", `{"TableName":"rooms","KeyConditionExpression":"room = :r","ExpressionAttributeValues":{":r":{"S":"other"}}}`, 400},
-		{"batch", "BatchGetItem", `{"RequestItems":{"rooms":{"Keys":[{"room":{"S":"other"}}]}}}`, 400},
+		{"batch get", "BatchGetItem", `{"RequestItems":{"rooms":{"Keys":[{"room":{"S":"mine"}}]}}}`, 200},
+		{"batch get another", "BatchGetItem", `{"RequestItems":{"rooms":{"Keys":[{"room":{"S":"mine"}},{"room":{"S":"other"}}]}}}`, 400},
+		{"batch write", "BatchWriteItem", `{"RequestItems":{"rooms":[{"PutRequest":{"Item":{"room":{"S":"mine"}}}}]}}`, 200},
+		{"batch delete another", "BatchWriteItem", `{"RequestItems":{"rooms":[{"DeleteRequest":{"Key":{"room":{"S":"other"}}}}]}}`, 400},
+		{"transaction", "TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"rooms","Key":{"room":{"S":"mine"}}}}]}`, 200},
+		{"transaction of another", "TransactWriteItems", `{"TransactItems":[{"Update":{"TableName":"rooms","Key":{"room":{"S":"mine"}},"UpdateExpression":"SET a = :a","ExpressionAttributeValues":{":a":{"S":"x"}}}},{"Put":{"TableName":"rooms","Item":{"room":{"S":"other"}}}}]}`, 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := s.do(t, request{service: "dynamodb", path: "/", key: key, body: tt.body, header: map[string]string{"X-Amz-Target": "DynamoDB_20120810." + tt.operation, "Content-Type": "application/x-amz-json-1.0"}})

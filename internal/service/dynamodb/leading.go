@@ -1,49 +1,89 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/sallyport/sallyport/internal/service/dynamodb/item"
 )
 
-// Conditions implements awsapi.Conditioner: dynamodb:LeadingKeys has the partition key of the item, or of the items of a query. AWS has
-// it for batches and transactions too; here only policies without conditions on it allow those.
+// Conditions implements awsapi.Conditioner: dynamodb:LeadingKeys has the partition keys of the items that a call names, or of those that a
+// query looks for. A key that cannot be told, because the input is wrong, is no key that a policy names.
 func (s *Service) Conditions(ctx context.Context, input any) map[string][]string {
-	leading := s.leadingKey(ctx, input)
-	if leading == nil {
-		return nil
-	}
-	return map[string][]string{"dynamodb:LeadingKeys": {*leading}}
-}
-
-// leadingKey returns nil for what has no such key. A key that cannot be told, because the input is wrong, is no key that a policy names.
-func (s *Service) leadingKey(ctx context.Context, input any) *string {
-	var table *string
-	var key *itemArg
+	keys := leadingKeys{s: s, ctx: ctx}
 	switch in := input.(type) {
 	case *getItemInput:
-		table, key = in.TableName, in.Key
+		keys.add(in.TableName, in.Key)
 	case *putItemInput:
-		table, key = in.TableName, in.Item
+		keys.add(in.TableName, in.Item)
 	case *updateItemInput:
-		table, key = in.TableName, in.Key
+		keys.add(in.TableName, in.Key)
 	case *deleteItemInput:
-		table, key = in.TableName, in.Key
+		keys.add(in.TableName, in.Key)
 	case *queryInput:
-		return new(s.queriedKey(ctx, in))
-	case *batchGetInput, *batchWriteInput, *transactGetInput, *transactWriteInput:
-		return new("")
+		keys.found = []string{s.queriedKey(ctx, in)}
+	case *batchGetInput:
+		for table, of := range in.RequestItems {
+			for _, key := range cmp.Or(of, new(keysArg)).Keys {
+				keys.add(&table, key)
+			}
+		}
+	case *batchWriteInput:
+		for table, writes := range in.RequestItems {
+			for _, w := range writes {
+				if w != nil && w.DeleteRequest != nil {
+					keys.add(&table, w.DeleteRequest.Key)
+				}
+				if w != nil && w.PutRequest != nil {
+					keys.add(&table, w.PutRequest.Item)
+				}
+			}
+		}
+	case *transactGetInput:
+		for _, t := range in.TransactItems {
+			if t != nil && t.Get != nil {
+				keys.add(t.Get.TableName, t.Get.Key)
+			}
+		}
+	case *transactWriteInput:
+		for _, t := range in.TransactItems {
+			if t == nil {
+				continue
+			}
+			for _, op := range []*transactArg{t.ConditionCheck, t.Delete, t.Update} {
+				if op != nil {
+					keys.add(op.TableName, op.Key)
+				}
+			}
+			if t.Put != nil {
+				keys.add(t.Put.TableName, t.Put.Item)
+			}
+		}
 	default:
 		return nil
 	}
-	if table == nil || key == nil || key.invalid != nil {
-		return new("")
+	return map[string][]string{"dynamodb:LeadingKeys": keys.found}
+}
+
+// leadingKeys collects the partition keys of a call.
+type leadingKeys struct {
+	s     *Service
+	ctx   context.Context //nolint:containedctx // of this one call
+	found []string
+}
+
+// add adds the partition key of an item, or of an item's key.
+func (k *leadingKeys) add(table *string, of *itemArg) {
+	if table == nil || of == nil || of.invalid != nil {
+		k.found = append(k.found, "")
+		return
 	}
-	h, err := s.table(ctx, *table)
+	h, err := k.s.table(k.ctx, *table)
 	if err != nil {
-		return new("")
+		k.found = append(k.found, "")
+		return
 	}
-	return new(leadingText(key.item.Get(h.Key.Attrs()[0].Name)))
+	k.found = append(k.found, leadingText(of.item.Get(h.Key.Attrs()[0].Name)))
 }
 
 // queriedKey returns the partition key that a query names.
