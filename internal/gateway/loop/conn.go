@@ -236,7 +236,7 @@ func (c Conn) LastActive() time.Time {
 // that are under way. It reports whether that is done already; if not, the record
 // may be another's by now.
 func (s *Server) leaving(slot uint32, r *record, e Closure) (ended bool) {
-	if s.leaver == nil || s.lim.Answers <= 0 {
+	if s.leaver == nil || s.limits(r).Answers <= 0 {
 		s.end(slot, r, e, e.Client)
 		return true
 	}

@@ -17,6 +17,7 @@
 //	                 a close waits for answers under way if the Handler is a Leaver
 //	table.go         records in pointer-free slabs, found by arithmetic from an ID
 //	stream.go        a goroutine per connection: TLS, tunnels, systems without epoll
+//	limits.go        what clients may do, all of them or one
 //	sweep.go         idle, lifetime, slow handshakes and slow closers
 //
 // An idle connection owns one record of 56 bytes, and no goroutine, buffer or

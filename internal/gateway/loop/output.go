@@ -87,7 +87,7 @@ func (s *Server) emit(slot uint32, r *record, wire []byte, lasting bool, u urgen
 // in it if need be. It returns nil if they are too many for any cork.
 func (s *Server) room(slot uint32, r *record, n int, u urgency) (*[]byte, error) {
 	out := s.cork(r)
-	if x := s.queueOf(r); u != must && x != nil && !x.queue.empty() && x.queue.bytes+len(*out)+n > s.lim.QueueBytes {
+	if x := s.queueOf(r); u != must && x != nil && !x.queue.empty() && x.queue.bytes+len(*out)+n > s.limits(r).QueueBytes {
 		return nil, ErrBusy
 	}
 	if len(*out)+n <= corkSize {
@@ -126,7 +126,7 @@ func (s *Server) forward(slot uint32, r *record, wire []byte, lasting bool, u ur
 	}
 	x := s.queueOf(r)
 	if x != nil && !x.queue.empty() {
-		if u != must && (len(x.queue.segs) >= s.lim.QueueMessages || x.queue.bytes+len(wire) > s.lim.QueueBytes) {
+		if lim := s.limits(r); u != must && (len(x.queue.segs) >= lim.QueueMessages || x.queue.bytes+len(wire) > lim.QueueBytes) {
 			return ErrBusy
 		}
 		x.queue.push(keep(wire, lasting))
@@ -191,6 +191,6 @@ func (s *Server) tidy(r *record) {
 
 // crowded reports whether so much output is stuck that a client's input must wait.
 func (s *Server) crowded(r *record) bool {
-	x := s.queueOf(r)
-	return x != nil && (x.queue.bytes > s.lim.QueueBytes/2 || len(x.queue.segs) > s.lim.QueueMessages/2)
+	x, lim := s.queueOf(r), s.limits(r)
+	return x != nil && (x.queue.bytes > lim.QueueBytes/2 || len(x.queue.segs) > lim.QueueMessages/2)
 }

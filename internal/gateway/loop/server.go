@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,44 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/sallyport/sallyport/internal/gateway/frame"
 )
-
-// Limits bound what one client may do and for how long. A zero field means
-// AWS's value (see DefaultLimits); a negative duration means no limit.
-type Limits struct {
-	Frame     int           // payload of one frame from the client
-	Message   int           // payload of one message from the client
-	URL       int           // characters of the URL, scheme and host included
-	Head      int           // bytes of the header fields of an upgrade
-	Idle      time.Duration // without a data message in either direction
-	Lifetime  time.Duration // of a connection
-	Handshake time.Duration // from the first byte to the end of the request head
-	Linger    time.Duration // from our close frame to the end of TCP
-	Answers   time.Duration // that a close frame of ours waits for answers under way, see Leaver
-
-	QueueBytes    int // output that a slow client may leave unread, beyond the kernel's buffer
-	QueueMessages int
-
-	Binary            bool // take binary messages; AWS closes with 1003
-	IdleCountsControl bool // pings and pongs from the client keep it alive; on AWS they do not
-}
-
-// DefaultLimits are AWS's, and our decisions where AWS is silent.
-var DefaultLimits = Limits{
-	Frame:         32 << 10,
-	Message:       128 << 10,
-	URL:           4096,
-	Head:          10240,
-	Idle:          600 * time.Second,
-	Lifetime:      7200 * time.Second,
-	Handshake:     10 * time.Second,
-	Linger:        5 * time.Second,
-	Answers:       30 * time.Second, // no integration runs longer
-	QueueBytes:    1 << 20,
-	QueueMessages: 64,
-}
 
 // A Config says how a Server is to be. The zero value is usable.
 type Config struct {
@@ -68,8 +30,8 @@ type Config struct {
 type Server struct {
 	cfg   Config
 	lim   Limits // cfg.Limits with defaults; no limit is zero
-	rules frame.Rules
 	log   *slog.Logger
+	sets  limitSets
 	tab   *table
 	rares rares
 	eng   *engine
@@ -106,7 +68,7 @@ var (
 func New(cfg Config) *Server {
 	s := &Server{
 		cfg:      cfg,
-		lim:      cfg.Limits.withDefaults(),
+		lim:      cfg.Limits.or(DefaultLimits),
 		log:      cfg.Log,
 		tab:      newTable(),
 		http:     newAcceptor(),
@@ -129,26 +91,10 @@ func New(cfg Config) *Server {
 	if s.cfg.Loops <= 0 {
 		s.cfg.Loops = runtime.GOMAXPROCS(0)
 	}
-	s.rules = frame.Rules{Frame: s.lim.Frame, Message: s.lim.Message, Binary: s.lim.Binary}
+	s.sets.init(s.lim)
 	s.setMax(s.cfg.MaxConns, 0)
 	s.eng = newEngine(s)
 	return s
-}
-
-func (l Limits) withDefaults() Limits {
-	d := DefaultLimits
-	l.Frame = cmp.Or(l.Frame, d.Frame)
-	l.Message = cmp.Or(l.Message, d.Message)
-	l.URL = cmp.Or(l.URL, d.URL)
-	l.Head = cmp.Or(l.Head, d.Head)
-	l.Idle = max(0, cmp.Or(l.Idle, d.Idle))
-	l.Lifetime = max(0, cmp.Or(l.Lifetime, d.Lifetime))
-	l.Handshake = max(0, cmp.Or(l.Handshake, d.Handshake))
-	l.Linger = max(0, cmp.Or(l.Linger, d.Linger))
-	l.Answers = max(0, cmp.Or(l.Answers, d.Answers))
-	l.QueueBytes = cmp.Or(l.QueueBytes, d.QueueBytes)
-	l.QueueMessages = cmp.Or(l.QueueMessages, d.QueueMessages)
-	return l
 }
 
 // setMax sets how many connections fit. With files, the descriptors that the
@@ -373,7 +319,7 @@ func (s *Server) begin(fd int, flags, loop uint16) (uint32, *record, bool) {
 	r.mu.Lock()
 	r.fd, r.flags, r.loop, r.rare, r.in = int32(fd), flags, loop, 0, 0
 	r.since.Store(s.millis())
-	r.state.Store(stReading)
+	r.state.begin()
 	return slot, r, true
 }
 

@@ -48,11 +48,11 @@ func (s *Server) overdue(r *record, now int64) bool {
 	case stReading:
 		return past(r.since.Load(), now, s.lim.Handshake)
 	case stOpen:
-		return past(r.active.Load(), now, s.lim.Idle) || past(r.born.Load(), now, s.lim.Lifetime)
+		return past(r.active.Load(), now, s.limits(r).Idle) || past(r.born.Load(), now, s.limits(r).Lifetime)
 	case stLeaving:
-		return past(r.since.Load(), now, s.lim.Answers)
+		return past(r.since.Load(), now, s.limits(r).Answers)
 	case stClosing, stDraining:
-		return past(r.since.Load(), now, s.lim.Linger)
+		return past(r.since.Load(), now, s.limits(r).Linger)
 	}
 	return false
 }

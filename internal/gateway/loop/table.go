@@ -47,10 +47,22 @@ type record struct {
 	fd     int32
 	rare   uint32 // index of what few connections have, or zero
 	in     uint32 // index of partial input, or zero: the loop's alone; next free slot when free
-	state  atomic.Uint32
+	state  phase
 	flags  uint16
 	loop   uint16
 }
+
+// A phase is the state of a connection, and which limits it has: an index into
+// Server.sets. It is read by anybody.
+type phase struct{ word atomic.Uint32 }
+
+const stateBits = 8
+
+func (p *phase) Load() state        { return p.word.Load() & (1<<stateBits - 1) }
+func (p *phase) Store(st state)     { p.word.Store(p.limits()<<stateBits | st) }
+func (p *phase) begin()             { p.word.Store(stReading) }
+func (p *phase) limits() uint32     { return p.word.Load() >> stateBits }
+func (p *phase) setLimits(i uint32) { p.word.Store(i<<stateBits | p.Load()) }
 
 const (
 	chunkBits = 12

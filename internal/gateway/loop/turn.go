@@ -32,13 +32,13 @@ func (s *Server) announce(slot uint32, r *record, q *request) {
 // consume takes input of an accepted connection along its path: frame, message,
 // handler. It is called by whoever calls Message for it, with what it read.
 func (s *Server) consume(slot uint32, r *record, p *frame.Partial, b []byte, now int64) {
-	c := Conn{s, slot, r.gen.Load()}
+	c, lim := Conn{s, slot, r.gen.Load()}, s.limits(r)
 	for len(b) > 0 {
 		st := r.state.Load()
 		if st != stOpen && st != stClosing && (st != stLeaving || s.saidGoodbye(r)) {
 			return
 		}
-		ev, n, err := s.rules.Next(p, b)
+		ev, n, err := lim.rules.Next(p, b)
 		if err != nil {
 			s.fail(slot, r, err)
 			return
@@ -57,7 +57,7 @@ func (s *Server) consume(slot uint32, r *record, p *frame.Partial, b []byte, now
 		case frame.Ping:
 			s.pong(slot, r, ev.Data, now)
 		case frame.Pong:
-			if s.lim.IdleCountsControl {
+			if lim.IdleCountsControl {
 				r.active.Store(now)
 			}
 		case frame.Close:
@@ -70,7 +70,7 @@ func (s *Server) consume(slot uint32, r *record, p *frame.Partial, b []byte, now
 func (s *Server) pong(slot uint32, r *record, data []byte, now int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.lim.IdleCountsControl {
+	if s.limits(r).IdleCountsControl {
 		r.active.Store(now)
 	}
 	if r.state.Load() == stOpen {
