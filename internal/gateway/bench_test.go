@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
 
-func benchStage() (*stage, []byte) {
+func benchStage() (*stage, string) {
 	st := compile(&apigateway.Snapshot{
 		Account: "000000000000", Region: "us-east-1", Stage: apigateway.Stage{Name: "prod", Variables: map[string]string{"table": "conns"}},
 		Deployment: apigateway.Deployment{
@@ -20,7 +20,7 @@ func benchStage() (*stage, []byte) {
 		},
 	}, &Config{})
 	h := &loop.Handshake{Headers: []loop.Header{{Name: "User-Agent", Value: "bench/1"}}, Remote: netip.MustParseAddrPort("198.51.100.23:1234")}
-	return st, appendHead(nil, st, loop.MakeID(time.Now(), 1, loop.KindConnection, 1), time.Now(), h, &guest{})
+	return st, string(appendHead(nil, st, loop.MakeID(time.Now(), 1, loop.KindConnection, 1), time.Now(), h, &guest{}))
 }
 
 func TestMessagePathDoesNotAllocate(t *testing.T) {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -85,8 +84,7 @@ func (u *upgrade) run() {
 			return
 		}
 	}
-	var buf [512]byte
-	u.s.head = bytes.Clone(u.appendHead(buf[:0])) // no longer than it must be: it stays
+	u.s.head = u.head()
 	if caller := u.guest.caller; caller != nil && u.st.actsAsCaller {
 		u.g.signers.Store(u.s, caller)
 	}
@@ -107,8 +105,10 @@ func (u *upgrade) run() {
 	u.accept(resp)
 }
 
-func (u *upgrade) appendHead(dst []byte) []byte {
-	return appendHead(dst, u.st, u.id, u.at, u.h, &u.guest)
+// head returns the head of the connection that it is going to be, no longer than it must be: it stays.
+func (u *upgrade) head() string {
+	var buf [512]byte
+	return string(appendHead(buf[:0], u.st, u.id, u.at, u.h, &u.guest))
 }
 
 // invoke runs the integration of $connect.
@@ -229,12 +229,12 @@ var connectOnly = &route{quoted: []byte(`"` + connectKey + `"`)}
 
 // variables returns $context. A connection that was refused early has no head yet.
 func (u *upgrade) variables() []byte {
-	var head []byte
+	head := ""
 	if u.s != nil {
 		head = u.s.head
 	}
-	if head == nil {
-		head = u.appendHead(nil)
+	if head == "" {
+		head = u.head()
 	}
 	return moment{request: u.request, at: u.at}.appendVariables(nil, u.st, cmp.Or(u.r, connectOnly), head, "CONNECT", nil)
 }

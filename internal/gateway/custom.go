@@ -39,7 +39,7 @@ func (u *upgrade) askAuthorizer() *refusal {
 		return refused(500, internalError, fmt.Errorf("the authorizer of route %s is not in the deployment", u.r.key), "deploy the API again; connections are refused, so that nobody comes in unchecked")
 	}
 	at := later(u.g.now(), u.at)
-	head := u.appendHead(nil)
+	head := u.head()
 	m := moment{request: u.request, at: at, connection: u.id}
 	_, query, _ := strings.Cut(u.h.Target, "?")
 	decision, err := a.Authorize(u.authorizerContext(a), &authorizer.Request{

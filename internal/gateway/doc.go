@@ -13,6 +13,7 @@
 //	apikey.go       who may connect and send: API keys and usage plans
 //	guest.go        what is known of who connected
 //	session.go      a connection's state, and the order in which its messages start
+//	runners.go      the goroutines on which calls run that may block
 //	message.go      a message: route, limits, integration, reply
 //	validate.go     whether a message fits its model
 //	disconnect.go   the end of a connection
@@ -22,8 +23,8 @@
 //	observer.go     what is told about all this, to those who ask
 //	meter.go        what is counted about all this, always
 //
-// Sockets and frames are package loop's, calls of backends package integration's. What may block runs on a goroutine that exists only
-// while its connection has work.
+// Sockets and frames are package loop's, calls of backends package integration's. What may block runs on a goroutine of runners.go: a
+// connection has none of its own.
 //
 // A slow backend does not hold back the next message, as on AWS: messages of one connection are begun in order, up to
 // Config.Concurrency of them run at the same time, and replies leave as they come. What a backend sees of two that were begun within

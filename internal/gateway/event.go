@@ -31,7 +31,7 @@ func appendHead(dst []byte, st *stage, id loop.ID, connectedAt time.Time, h *loo
 	dst = json.AppendQuoted(dst, sourceIP(h))
 	dst = append(dst, `},`+domainMember...)
 	dst = append(dst, cmp.Or(who.domain, st.domain)...)
-	dst = append(dst, `","connectionId":"`...)
+	dst = append(dst, `",`+connectionMember...)
 	dst = id.Append(dst)
 	dst = append(dst, `","apiId":`...)
 	dst = json.AppendQuoted(dst, st.api)
@@ -50,7 +50,7 @@ type moment struct {
 }
 
 // appendContext appends `"requestContext":{…}`; extra are members of one kind of event, each with a comma behind it.
-func (m moment) appendContext(dst, head, quotedRoute []byte, event string, extra func([]byte) []byte) []byte {
+func (m moment) appendContext(dst []byte, head string, quotedRoute []byte, event string, extra func([]byte) []byte) []byte {
 	dst = append(dst, `"requestContext":{"routeKey":`...)
 	dst = append(dst, quotedRoute...)
 	dst = append(dst, `,"eventType":"`...)
@@ -72,7 +72,7 @@ func (m moment) appendContext(dst, head, quotedRoute []byte, event string, extra
 }
 
 // appendMessage appends a MESSAGE event.
-func (m moment) appendMessage(dst []byte, st *stage, r *route, head []byte, message loop.ID, text []byte) []byte {
+func (m moment) appendMessage(dst []byte, st *stage, r *route, head string, message loop.ID, text []byte) []byte {
 	dst = append(dst, '{')
 	dst = m.appendContext(dst, head, r.quoted, "MESSAGE", func(dst []byte) []byte {
 		dst = append(dst, `"messageId":"`...)
@@ -87,7 +87,7 @@ func (m moment) appendMessage(dst []byte, st *stage, r *route, head []byte, mess
 }
 
 // appendDisconnect appends a DISCONNECT event. AWS: it has four headers, three of them empty.
-func (m moment) appendDisconnect(dst []byte, st *stage, r *route, head []byte, e loop.Closure) []byte {
+func (m moment) appendDisconnect(dst []byte, st *stage, r *route, head string, e loop.Closure) []byte {
 	domain := domainOf(head)
 	dst = append(dst, `{"headers":{"Host":`...)
 	dst = json.AppendQuoted(dst, domain)
@@ -108,7 +108,7 @@ func (m moment) appendDisconnect(dst []byte, st *stage, r *route, head []byte, e
 
 // appendAuthorizer appends the event of a Lambda authorizer. AWS: it has Connection and Upgrade, other than a CONNECT event, and
 // stageVariables also if there are none.
-func (m moment) appendAuthorizer(dst []byte, st *stage, methodARN string, r *route, head []byte, h *loop.Handshake) []byte {
+func (m moment) appendAuthorizer(dst []byte, st *stage, methodARN string, r *route, head string, h *loop.Handshake) []byte {
 	dst = append(dst, `{"type":"REQUEST","methodArn":`...)
 	dst = json.AppendQuoted(dst, methodARN)
 	dst = append(dst, ',')
@@ -129,7 +129,7 @@ func (m moment) appendAuthorizer(dst []byte, st *stage, methodARN string, r *rou
 }
 
 // appendConnect appends a CONNECT event.
-func (m moment) appendConnect(dst []byte, st *stage, r *route, head []byte, h *loop.Handshake) []byte {
+func (m moment) appendConnect(dst []byte, st *stage, r *route, head string, h *loop.Handshake) []byte {
 	dst = append(dst, '{')
 	dst = eventHeaders(st, domainOf(head), h, traceRoot(m.connection)).append(dst, "headers", "multiValueHeaders")
 	if _, query, ok := strings.Cut(h.Target, "?"); ok && query != "" {

@@ -66,7 +66,7 @@ func FuzzEvents(f *testing.F) {
 		}
 		m := moment{at: time.Now()}
 		who := &guest{domain: "ws.example.com", key: value, keyID: name, decision: &authorizer.Decision{PrincipalID: reason, Context: []authorizer.Member{{Name: body, Value: value}}}}
-		head := appendHead(nil, st, loop.ID{}, m.at, h, who)
+		head := string(appendHead(nil, st, loop.ID{}, m.at, h, who))
 		if got := domainOf(head); got != who.domain {
 			t.Fatalf("the domain is read back as %q", got)
 		}

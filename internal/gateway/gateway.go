@@ -83,6 +83,7 @@ type Gateway struct {
 	serial    atomic.Uint32 // of message and request ids
 	meters    meters
 	calls     calls
+	runners   runners
 	idle      sync.Pool       // of *call
 	signers   sync.Map        // *session → *awsapi.Caller; of stages with integrations that act as whoever signed the upgrade
 	working   context.Context // of calls of backends: outlives connections
@@ -110,6 +111,7 @@ func New(cfg Config) *Gateway {
 		g.cfg.Grace = DefaultGrace
 	}
 	g.served.init()
+	g.runners.init()
 	g.domains.table.Store(&map[string]*apigateway.Domain{})
 	g.accounts.limits = cfg.Limits
 	g.keys = usage.New(usage.Config{Stores: cfg.Stores, Node: cfg.Node, Log: g.log, Now: g.now, Flush: cfg.UsageFlush})
@@ -127,6 +129,7 @@ func (g *Gateway) Ready() <-chan struct{} { return g.ready }
 // Config.Grace; what runs on is cancelled. The sockets should have been shut down before, so that $disconnect routes run.
 func (g *Gateway) Run(ctx context.Context) error {
 	defer g.stop()
+	defer g.runners.stop()
 	if g.cfg.Bus != nil {
 		cancel, err := g.cfg.Bus.Serve(nodeSubject(g.cfg.Node), g.answerNode)
 		if err != nil {
@@ -170,28 +173,30 @@ func (g *Gateway) messageID(at time.Time) loop.ID {
 
 // calls counts what runs, so that it can be waited for.
 type calls struct {
-	mu     sync.Mutex // guards what follows
-	n      int
-	closed bool
-	idle   chan struct{} // made by close
+	n    atomic.Int64  // closed is taken off it when no more may begin
+	mu   sync.Mutex    // guards idle
+	idle chan struct{} // made by close
 }
+
+// closed is far more than will ever run.
+const closed = 1 << 62
 
 // begin reports whether a call may start; if so, end must follow.
 func (c *calls) begin() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
+	if c.n.Add(1) > 0 {
+		return true
 	}
-	c.n++
-	return true
+	c.end()
+	return false
 }
 
 func (c *calls) end() {
+	if c.n.Add(-1) != -closed {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.n--
-	if c.n == 0 && c.idle != nil {
+	if c.idle != nil {
 		close(c.idle)
 		c.idle = nil
 	}
@@ -199,24 +204,22 @@ func (c *calls) end() {
 
 // close lets no more calls begin, waits for those that run until ctx is done, and returns how many are left.
 func (c *calls) close(ctx context.Context) (left int) {
-	c.mu.Lock()
-	c.closed = true
-	if c.n == 0 {
-		c.mu.Unlock()
-		return 0
-	}
 	idle := make(chan struct{})
+	c.mu.Lock()
 	c.idle = idle
 	c.mu.Unlock()
+	if c.n.Load() >= 0 {
+		c.n.Add(-closed)
+	}
+	if c.n.Load() == -closed {
+		return 0
+	}
 	select {
 	case <-idle:
 		return 0
 	case <-ctx.Done():
+		return int(c.n.Load() + closed)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.idle = nil
-	return c.n
 }
 
 // errStopping refuses what comes after the end.

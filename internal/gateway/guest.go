@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/gateway/authorizer"
@@ -44,10 +44,16 @@ func (g *guest) appendIdentity(dst []byte) []byte {
 const domainMember = `"domainName":"`
 
 // domainOf returns the domain of a head. It has nothing that JSON would escape.
-func domainOf(head []byte) string {
-	_, domain, _ := bytes.Cut(head, []byte(domainMember))
-	if i := bytes.IndexByte(domain, '"'); i >= 0 {
-		domain = domain[:i]
-	}
-	return string(domain)
+func domainOf(head string) string { return textMember(head, domainMember) }
+
+// connectionMember begins the connection's id, as domainMember does the domain.
+const connectionMember = `"connectionId":"`
+
+// connectionOf returns the connection's id. It is part of head: to make it anew for every message would cost more.
+func connectionOf(head string) string { return textMember(head, connectionMember) }
+
+func textMember(head, name string) string {
+	_, text, _ := strings.Cut(head, name)
+	text, _, _ = strings.Cut(text, `"`)
+	return text
 }

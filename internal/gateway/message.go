@@ -111,6 +111,7 @@ func (r *route) noTarget() *integration.Failure {
 
 // A call is one run of a route's integration.
 type call struct {
+	next *call // in the runners' queue
 	g    *Gateway
 	kind string
 	s    *session
@@ -165,7 +166,7 @@ func (c *call) prepare(text []byte) {
 func (c *call) request(body []byte) *integration.Request {
 	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN, Trace: c.trace}
 	if c.r.backend.Local {
-		c.req.RouteKey, c.req.ConnectionID, c.req.ID, c.req.Source = c.r.key, c.s.id.String(), c.m.request.String(), c
+		c.req.RouteKey, c.req.ConnectionID, c.req.ID, c.req.Source = c.r.key, connectionOf(c.s.head), c.m.request.String(), c
 	}
 	if c.r.backend.Values {
 		c.req.Context = c.vars
@@ -189,20 +190,46 @@ func (c *call) messageID() loop.ID {
 	return c.id
 }
 
-// run calls the backend and tells the client. It is the body of a connection's goroutine.
-func (c *call) run(ctx context.Context) {
-	resp, err := c.invoke(ctx)
+// run calls the backend and tells the client. The connection's next call begins as soon as this one has.
+func (c *call) run() {
+	g, s := c.g, c.s
+	defer s.done(g, c.replies())
+	resp, err := c.invoke(func() { s.begun(g) })
 	if c.kind == Disconnect && err != nil && integration.AsFailure(err).Temporary {
-		again, cancel := c.context()
-		resp, err = c.invoke(again) // once more, because the backend did not answer
-		cancel()
+		resp, err = c.invoke(func() {}) // once more, because the backend did not answer
 	}
 	c.finish(resp, err)
-	c.g.free(c)
+	g.free(c)
+}
+
+// invoke calls the backend, and begun when the call has begun.
+func (c *call) invoke(begun func()) (integration.Response, error) {
+	ctx, cancel := c.context()
+	defer cancel()
+	b, r := c.r.backend, c.request(c.body)
+	at := c.g.now()
+	wait := b.Begin(ctx, r)
+	begun()
+	var resp integration.Response
+	var err error
+	if wait != nil {
+		resp, err = wait()
+	} else {
+		resp, err = b.Call(ctx, r)
+	}
+	c.called, c.took = true, max(c.g.now().Sub(at), 0)
+	if b.Type != apigateway.Mock {
+		c.r.meter.took(c.took)
+	}
+	c.kept = c.kept || ctx.Err() != nil
+	return resp, err
 }
 
 // context returns the context of the backend's call: who calls, and for how long.
 func (c *call) context() (context.Context, context.CancelFunc) {
+	if c.r.backend.Local { // nobody asks for the trace
+		return newLocalContext(c.g.working, c.r.backend.Timeout)
+	}
 	c.trace = c.g.traceHeader(c.s.id, c.m.request)
 	return c.g.callContext(c.st, c.r, c.m.request, c.trace)
 }
@@ -216,17 +243,6 @@ func (g *Gateway) callContext(st *stage, r *route, request loop.ID, trace string
 		Trace: trace,
 	})
 	return context.WithTimeout(ctx, r.backend.Timeout)
-}
-
-func (c *call) invoke(ctx context.Context) (integration.Response, error) {
-	began := c.g.now()
-	resp, err := c.r.backend.Call(ctx, c.request(c.body))
-	c.called, c.took = true, max(c.g.now().Sub(began), 0)
-	if c.r.backend.Type != apigateway.Mock {
-		c.r.meter.took(c.took)
-	}
-	c.kept = c.kept || ctx.Err() != nil
-	return resp, err
 }
 
 // finish sends what the client is to see, and tells the observer.

@@ -23,96 +23,115 @@ type session struct {
 	id    loop.ID // of conn, also when that is gone
 	stage *served
 	meter *usage.Meter // of the API key that it connected with; nil if there is none
-	head  []byte       // what its events have in common, see event.go; set before the connection is accepted
+	head  string       // what its events have in common, see event.go; set before the connection is accepted
 
-	mu   sync.Mutex // guards work
-	work *work      // nil while nothing runs
+	mu       sync.Mutex // guards what follows
+	running  int32      // calls that have been handed to the runners
+	owed     int32      // replies of what runs and waits
+	starting bool       // one of what runs has not begun yet
+	leaving  bool       // the connection closes when no reply is owed
+	backlog  *backlog   // of calls that wait for their turn; nil if none does
 }
 
-// work is what runs and waits for one connection.
-type work struct {
-	waiting  []*call // in the order of arrival
-	bytes    int     // of waiting
-	running  int
-	starting bool // a goroutine is about to start the first of waiting
-	owed     int  // replies of what runs and waits
-	leaving  bool // the connection closes when they are sent
+// A backlog is what waits, in the order of arrival.
+type backlog struct {
+	calls []*call
+	bytes int
 }
 
-// start runs c when its turn has come: after those before it have started, and when fewer than the allowed number run. It returns
+// start runs c when its turn has come: after those before it have begun, and when fewer than the allowed number run. It returns
 // an error, and c is not run, if too many wait. urgent calls wait without bound.
 func (s *session) start(g *Gateway, c *call, urgent bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	w := s.work
-	if w == nil {
-		w = &work{}
-		s.work = w
-	}
 	if c.r.backend.Caller {
 		c.who = g.signer(s)
-	}
-	size := len(c.event) + len(c.body)
-	if !urgent && (len(w.waiting) >= maxWaiting || w.bytes+size > maxWaitingBytes) {
-		return errTooFarAhead
 	}
 	if !g.calls.begin() {
 		return errStopping
 	}
-	w.waiting = append(w.waiting, c)
-	w.bytes += size
-	if c.replies() {
-		w.owed++
+	s.mu.Lock()
+	now := !s.starting && int(s.running) < g.cfg.Concurrency
+	if now {
+		s.running++
+		s.starting = true
+	} else if !s.keep(c, urgent) {
+		s.mu.Unlock()
+		g.calls.end()
+		return errTooFarAhead
 	}
-	if !w.starting && w.running < g.cfg.Concurrency {
-		w.starting = true
-		go s.run(g)
+	if c.replies() {
+		s.owed++
+	}
+	s.mu.Unlock()
+	if now {
+		g.runners.submit(c)
 	}
 	return nil
 }
 
-// run runs the first waiting call, and what is waiting when that is done. The goroutine of the next call is made when this one is about
-// to begin: so calls begin in order and run at the same time.
-func (s *session) run(g *Gateway) {
-	for {
-		s.mu.Lock()
-		w := s.work
-		c := w.waiting[0]
-		w.waiting[0] = nil
-		w.waiting = w.waiting[1:]
-		w.bytes -= len(c.event) + len(c.body)
-		w.running++
-		w.starting = len(w.waiting) > 0 && w.running < g.cfg.Concurrency
-		next := w.starting
-		s.mu.Unlock()
-		ctx, cancel := c.context()
-		if next {
-			go s.run(g)
-		}
-		replies := c.replies()
-		c.run(ctx)
-		cancel()
-		g.calls.end()
+// keep puts a call into the backlog, unless too much is there. The caller holds mu.
+func (s *session) keep(c *call, urgent bool) bool {
+	b, size := s.backlog, c.size()
+	if b == nil {
+		b = &backlog{}
+	}
+	if !urgent && (len(b.calls) >= maxWaiting || b.bytes+size > maxWaitingBytes) {
+		return false
+	}
+	s.backlog = b
+	b.calls = append(b.calls, c)
+	b.bytes += size
+	return true
+}
 
-		s.mu.Lock()
-		w.running--
-		if replies {
-			w.owed--
-			if w.leaving && w.owed == 0 {
-				s.conn.Leave()
-			}
-		}
-		if len(w.waiting) == 0 || w.starting {
-			if w.running == 0 && !w.starting {
-				s.work = nil
-			}
-			s.mu.Unlock()
-			return
-		}
-		w.starting = true
-		s.mu.Unlock()
+// begun is called when a call has begun: the next may.
+func (s *session) begun(g *Gateway) {
+	s.mu.Lock()
+	s.starting = false
+	next := s.next(g)
+	s.mu.Unlock()
+	if next != nil {
+		g.runners.submit(next)
 	}
 }
+
+// done is called when a call is done: another may take its place. replied tells that its reply was awaited.
+func (s *session) done(g *Gateway, replied bool) {
+	s.mu.Lock()
+	s.running--
+	if replied {
+		s.owed--
+		if s.leaving && s.owed == 0 {
+			s.conn.Leave()
+		}
+	}
+	next := s.next(g)
+	s.mu.Unlock()
+	if next != nil {
+		g.runners.submit(next)
+	}
+	g.calls.end()
+}
+
+// next takes the call out of the backlog whose turn it is, nil if there is none. The caller holds mu.
+func (s *session) next(g *Gateway) *call {
+	b := s.backlog
+	if b == nil || s.starting || int(s.running) >= g.cfg.Concurrency {
+		return nil
+	}
+	c := b.calls[0]
+	b.calls[0] = nil
+	b.calls = b.calls[1:]
+	b.bytes -= c.size()
+	if len(b.calls) == 0 {
+		s.backlog = nil
+	}
+	s.running++
+	s.starting = true
+	return c
+}
+
+// size is what a call keeps of its message.
+func (c *call) size() int { return len(c.event) + len(c.body) }
 
 // replies reports whether the client awaits what the backend answers.
 func (c *call) replies() bool { return c.kind == Message && c.r.twoWay }
@@ -125,9 +144,6 @@ func (g *Gateway) Leaving(conn loop.Conn) (wait bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.work == nil || s.work.owed == 0 {
-		return false
-	}
-	s.work.leaving = true
-	return true
+	s.leaving = s.owed > 0
+	return s.leaving
 }

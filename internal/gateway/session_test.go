@@ -39,13 +39,7 @@ func TestSessionRunsAll(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fn := &sleeper{}
 				g := New(Config{Concurrency: concurrency, Backends: integration.Backends{Lambda: fn}})
-				st := compile(&apigateway.Snapshot{Deployment: apigateway.Deployment{
-					API:    apigateway.API{RouteSelectionExpression: "$request.body.action"},
-					Routes: []apigateway.Route{{Key: "$default", Target: "integrations/i"}},
-					Integrations: []apigateway.Integration{{
-						ID: "i", Type: apigateway.AWSProxy, URI: "arn:aws:lambda:us-east-1:000000000000:function:f",
-					}},
-				}}, &g.cfg)
+				st := functionStage(g)
 				s := &session{}
 				started := 0
 				for range 50 {
@@ -61,15 +55,54 @@ func TestSessionRunsAll(t *testing.T) {
 					time.Sleep(rand.N(5 * time.Millisecond))
 				}
 				time.Sleep(time.Minute)
+				g.runners.stop()
 				synctest.Wait()
 				fn.mu.Lock()
 				defer fn.mu.Unlock()
-				if fn.done != started || fn.most > concurrency || s.work != nil || g.calls.n != 0 {
-					t.Errorf("%d of %d ran, at most %d at once; left: %v, %d", fn.done, started, fn.most, s.work, g.calls.n)
+				if fn.done != started || fn.most > concurrency || s.backlog != nil || s.running != 0 || g.calls.n.Load() != 0 {
+					t.Errorf("%d of %d ran, at most %d at once; left: %v, %d", fn.done, started, fn.most, s.running, g.calls.n.Load())
 				}
 			})
 		})
 	}
+}
+
+// functionStage is a stage whose only route calls a function.
+func functionStage(g *Gateway) *stage {
+	return compile(&apigateway.Snapshot{Deployment: apigateway.Deployment{
+		API:    apigateway.API{RouteSelectionExpression: "$request.body.action"},
+		Routes: []apigateway.Route{{Key: "$default", Target: "integrations/i"}},
+		Integrations: []apigateway.Integration{{
+			ID: "i", Type: apigateway.AWSProxy, URI: "arn:aws:lambda:us-east-1:000000000000:function:f",
+		}},
+	}}, &g.cfg)
+}
+
+// TestBlockedCallsHoldUpNobody begins a call on each of many connections, and looks that all of them run at once.
+func TestBlockedCallsHoldUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const sessions = 3 * maxIdleRunners
+		fn := &sleeper{}
+		g := New(Config{Backends: integration.Backends{Lambda: fn}})
+		st := functionStage(g)
+		for range 2 { // with new goroutines, and with those that have stayed
+			fn.most = 0
+			for range sessions {
+				c := g.newCall()
+				c.kind, c.s, c.st, c.r, c.m.at = Message, &session{}, st, st.fallback, time.Now()
+				c.prepare([]byte("x"))
+				if err := c.s.start(g, c, false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if fn.most != sessions || g.runners.idle > maxIdleRunners {
+				t.Errorf("%d of %d ran at once, and %d goroutines stay", fn.most, sessions, g.runners.idle)
+			}
+		}
+		g.runners.stop()
+	})
 }
 
 func TestCallsWaitAtTheEnd(t *testing.T) {

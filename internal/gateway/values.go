@@ -17,7 +17,7 @@ import (
 const contextMember = `"requestContext":`
 
 // appendVariables appends $context as a JSON object. extra are the members of one kind of event, each with a comma behind it.
-func (m moment) appendVariables(dst []byte, st *stage, r *route, head []byte, event string, extra func([]byte) []byte) []byte {
+func (m moment) appendVariables(dst []byte, st *stage, r *route, head string, event string, extra func([]byte) []byte) []byte {
 	begin := len(dst)
 	dst = m.appendContext(dst, head, r.quoted, event, func(dst []byte) []byte {
 		dst = append(dst, `"accountId":"`...)

@@ -33,6 +33,17 @@ type Integration struct {
 
 	variables map[string]string // of the stage
 	call      func(ctx context.Context, r *Request) (Response, error)
+	begin     func(ctx context.Context, r *Request) (wait func() (Response, error)) // nil: call does it all
+}
+
+// Begin hands a request over to a backend that takes requests in order, which is a function in Lambda; wait waits for the answer, and must
+// be called. Of other backends wait is nil, and Call is to be used.
+func (i *Integration) Begin(ctx context.Context, r *Request) (wait func() (Response, error)) {
+	if i.begin == nil {
+		return nil
+	}
+	r.Variables = i.variables
+	return i.begin(ctx, r)
 }
 
 // Call calls the backend. The error is a *Failure. A call that ends with its context's deadline is answered at once; the backend
