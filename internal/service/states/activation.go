@@ -2,11 +2,14 @@ package states
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"strconv"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/bus"
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 	"github.com/sallyport/sallyport/internal/service/states/machine"
 	"github.com/sallyport/sallyport/internal/store"
@@ -312,7 +315,8 @@ func (a *activation) save(ctx context.Context) error {
 	return nil
 }
 
-// finish cares for what the execution waits for now, or tells that it ended. It may be done twice.
+// finish cares for what the execution waits for now, or tells that it ended. It may be done twice. The last timer takes the place of
+// the activation's job, as a bus.Next: until then the job is still there.
 func (a *activation) finish(ctx context.Context) error {
 	x := a.x
 	if x.Ended() {
@@ -321,17 +325,29 @@ func (a *activation) finish(ctx context.Context) error {
 		}
 		return nil
 	}
+	if err := a.s.offer(ctx, x, a.owner); err != nil {
+		return err
+	}
+	var timers []job
 	for _, t := range x.Timers(a.owner) {
-		if err := a.s.send(ctx, job{Kind: jobTimer, Key: x.key, Thread: t.Thread, Seq: t.Seq, At: t.At}, t.At); err != nil {
-			return err
-		}
+		timers = append(timers, job{Kind: jobTimer, Key: x.key, Thread: t.Thread, Seq: t.Seq, At: t.At})
 	}
 	if (a.job.Kind == jobStart || a.job.Kind == jobRedrive) && x.Deadline > 0 {
-		if err := a.s.send(ctx, job{Kind: jobTimer, Key: x.key, At: x.Deadline}, x.Deadline); err != nil {
+		timers = append(timers, job{Kind: jobTimer, Key: x.key, At: x.Deadline})
+	}
+	for i, j := range timers {
+		if i == len(timers)-1 {
+			data, err := json.Marshal(j)
+			if err != nil {
+				return fmt.Errorf("encode job: %w", err)
+			}
+			return &bus.Next{Data: data, At: timeOf(j.At)}
+		}
+		if err := a.s.send(ctx, j, j.At); err != nil {
 			return err
 		}
 	}
-	return a.s.offer(ctx, x, a.owner)
+	return nil
 }
 
 // ended tells whoever waits for the execution. It may be done twice.

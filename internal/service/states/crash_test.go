@@ -3,6 +3,7 @@ package states_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -88,7 +89,8 @@ func (q mortalQueue) Send(ctx context.Context, id string, data []byte, at time.T
 func (q mortalQueue) Run(ctx context.Context, workers int, f func(ctx context.Context, job bus.Job) error) error {
 	return q.Queue.Run(ctx, workers, func(ctx context.Context, j bus.Job) error {
 		err := f(ctx, j)
-		if err == nil && !q.p.write() { // the acknowledgement is a write, too
+		_, next := errors.AsType[*bus.Next](err)
+		if (err == nil || next) && !q.p.write() { // the acknowledgement is a write, too, and so is the next job
 			return bus.ErrUnavailable
 		}
 		return err

@@ -27,9 +27,9 @@ import (
 //	activity/{account}/{region}/{name}          activity
 //	definition/{sha256}                         the text of a definition, compressed
 //
-// "executions" has what runs:
+// "executions", in parts, has what runs:
 //
-//	x/{account}/{region}/{machine}/{name}            execution
+//	x/{account}/{region}/{machine}/{name}            execution, and its events (tail.go)
 //	h/{account}/{region}/{machine}/{name}/{chunk}    events that no longer fit the execution's document
 //	p/{account}/{region}/{machine}/{name}/{id}/{n}   parts of a document that is too large for one
 const (
@@ -104,6 +104,7 @@ type execution struct {
 	Logging    *logging `json:"logging,omitempty"`
 	Chunks     []chunk  `json:"chunks,omitempty"`
 
+	tail  []byte // events that were written before, encoded
 	key   string // as it is kept
 	rev   uint64
 	parts string // where the document's parts are, if it has any
@@ -156,7 +157,12 @@ func (s *Service) open(ctx context.Context, name string) (store.Store, error) {
 	if st != nil {
 		return st, nil
 	}
-	st, err := s.cfg.Stores.Open(ctx, name)
+	var err error
+	if name == executionStore {
+		st, err = openParts(ctx, s.cfg.Stores, name)
+	} else {
+		st, err = s.cfg.Stores.Open(ctx, name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", name, err)
 	}
@@ -324,9 +330,11 @@ func (s *Service) decodeExecution(ctx context.Context, docs store.Store, key str
 			return nil, err
 		}
 	}
-	if err := json.Unmarshal(data, x); err != nil {
+	head, tail := splitTail(data)
+	if err := json.Unmarshal(head, x); err != nil {
 		return nil, fmt.Errorf("decode execution %s: %w", key, err)
 	}
+	x.tail = tail[:len(tail):len(tail)]
 	return x, nil
 }
 
@@ -341,9 +349,9 @@ func (s *Service) save(ctx context.Context, x *execution) error {
 	if err := s.spill(ctx, docs, x); err != nil {
 		return err
 	}
-	data, err := json.Marshal(x)
+	data, err := x.encode()
 	if err != nil {
-		return fmt.Errorf("encode execution %s: %w", x.key, err)
+		return err
 	}
 	if len(data) > maxPlain {
 		data = compress(data)
@@ -361,33 +369,6 @@ func (s *Service) save(ctx context.Context, x *execution) error {
 	}
 	x.rev = rev
 	s.dropParts(ctx, docs, x.key, before)
-	return nil
-}
-
-// spill moves the events of the document to a chunk when they have become many.
-func (s *Service) spill(ctx context.Context, docs store.Store, x *execution) error {
-	size := 0
-	for i := range x.Events {
-		size += len(x.Events[i].Details) + 64
-	}
-	if size <= maxTail {
-		return nil
-	}
-	c := chunk{First: x.Events[0].ID, Last: x.Events[len(x.Events)-1].ID, ID: newID()}
-	data, err := json.Marshal(x.Events)
-	if err != nil {
-		return fmt.Errorf("encode events: %w", err)
-	}
-	data = compress(data)
-	for n := 0; n == 0 || len(data) > 0; n++ {
-		part := data[:min(len(data), maxPart)]
-		data = data[len(part):]
-		if _, err := store.Put(ctx, docs, chunkKey(x.key, c, n), part, store.Always); err != nil {
-			return fmt.Errorf("write events of %s: %w", x.key, err)
-		}
-	}
-	x.Chunks = append(x.Chunks, c)
-	x.Events = nil
 	return nil
 }
 
@@ -417,11 +398,7 @@ func (s *Service) readChunk(ctx context.Context, key string, c chunk) ([]machine
 	if data, err = decompress(data); err != nil {
 		return nil, err
 	}
-	var events []machine.Event
-	if err := json.Unmarshal(data, &events); err != nil {
-		return nil, fmt.Errorf("decode events of %s: %w", key, err)
-	}
-	return events, nil
+	return decodeEvents(data)
 }
 
 // split writes the parts of a document and returns what stands in its place.

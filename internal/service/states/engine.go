@@ -68,7 +68,7 @@ func (s *Service) openQueue(ctx context.Context) (bus.Queue, error) {
 	if q != nil {
 		return q, nil
 	}
-	q, err := s.cfg.Bus.Queue(ctx, queueName)
+	q, err := bus.OpenSpread(ctx, s.cfg.Bus, queueName, storeParts)
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", queueName, err)
 	}
@@ -88,14 +88,18 @@ func (s *Service) send(ctx context.Context, j job, at int64) error {
 	if err != nil {
 		return fmt.Errorf("encode job: %w", err)
 	}
-	var when time.Time
-	if at > 0 {
-		when = time.UnixMilli(at)
-	}
-	if err := q.Send(ctx, j.id(), data, when); err != nil {
+	if err := q.Send(ctx, j.id(), data, timeOf(at)); err != nil {
 		return fmt.Errorf("wake execution %s: %w", j.Key, err)
 	}
 	return nil
+}
+
+// timeOf is a time in milliseconds; zero is now.
+func timeOf(at int64) time.Time {
+	if at <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(at)
 }
 
 // Run takes the steps of executions until ctx is done.
@@ -118,6 +122,9 @@ func (s *Service) Run(ctx context.Context) error {
 		err := s.perform(ctx, j, d.Attempt)
 		if retry, ok := errors.AsType[*bus.Retry](err); ok {
 			return retry
+		}
+		if next, ok := errors.AsType[*bus.Next](err); ok {
+			return next
 		}
 		if err != nil && ctx.Err() == nil {
 			s.cfg.Log.Warn("an execution's step has to be repeated", "execution", j.Key, "err", err)

@@ -270,7 +270,7 @@ func (s *Service) listExecutions(ctx context.Context, in *shapes.ListExecutionsI
 		if want := deref(in.StatusFilter); want != "" && x.Status != want || t.version != nil && x.Version != t.versionARN || !redriveMatches(deref(in.RedriveFilter), x) {
 			continue
 		}
-		x.Events, x.Threads, x.Input = nil, nil, nil
+		x.Events, x.tail, x.Threads, x.Input = nil, nil, nil, nil
 		all = append(all, x)
 	}
 	slices.SortStableFunc(all, func(a, b *execution) int { return cmp.Compare(b.Started, a.Started) })

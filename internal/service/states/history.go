@@ -118,6 +118,11 @@ func (s *Service) events(ctx context.Context, x *execution, from, to int64) ([]m
 		}
 		pick(some)
 	}
+	recent, err := decodeEvents(x.tail)
+	if err != nil {
+		return nil, err
+	}
+	pick(recent)
 	pick(x.Events)
 	return events, nil
 }
