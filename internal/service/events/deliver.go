@@ -30,16 +30,17 @@ const (
 	principal       = "events.amazonaws.com"
 )
 
-// A job is an event on its way to some goals. In the queue the event follows it after a newline.
+// A job is an event on its way to one goal. In the queue the event follows it after a newline.
 type job struct {
-	ID       string    `json:"id"` // of the event
+	ID       string    `json:"id"`  // of the event
+	Via      string    `json:"via"` // how it came to the bus: the same event may come on several ways
 	Bus      string    `json:"bus"`
 	Place    place     `json:"place"`
-	Goals    []goal    `json:"goals"`
+	Goal     goal      `json:"goal"`
 	Ingested time.Time `json:"ingested"`
-	Attempts int       `json:"attempts,omitempty"` // that failed before this job; of jobs with one goal
 	Hops     int       `json:"hops,omitempty"`
 	Blob     string    `json:"blob,omitempty"`
+	Once     bool      `json:"once,omitempty"` // whoever sent the event may send it again
 
 	event []byte
 }
@@ -53,36 +54,48 @@ type goal struct {
 
 func (j job) bus() busRef { return busRef{j.Place, j.Bus} }
 
-// enqueue stores a job; it is durable on return. An event too large for the queue gets a blob of its own for each goal, which is
-// deleted when the goal is reached.
-func (s *Service) enqueue(ctx context.Context, j job, event []byte, at time.Time) error {
-	id := awsapi.NewRequestID() // not the event's, which may go over several buses
-	if len(event) <= maxInJob {
-		return s.send(ctx, id, j, event, at)
-	}
-	blobs, err := s.cfg.Stores.Blobs(ctx)
-	if err != nil {
-		return fmt.Errorf("open blobs: %w", err)
-	}
-	for i, g := range j.Goals {
-		one := j
-		one.Goals, one.Blob = []goal{g}, "events/event/"+awsapi.NewRequestID()
-		if _, err := blobs.Put(ctx, one.Blob, bytes.NewReader(event)); err != nil {
-			return fmt.Errorf("store event: %w", err)
-		}
-		if err := s.send(ctx, id+"."+strconv.Itoa(i), one, nil, at); err != nil {
-			return err
-		}
-	}
-	return nil
+// id is the same for the same event on the same way to the same goal.
+func (j job) id() string {
+	return awsapi.RequestIDFrom("delivery", j.Via, j.bus().key(), j.Goal.Rule, j.Goal.Target, j.Goal.Archive)
 }
 
-func (s *Service) send(ctx context.Context, id string, j job, event []byte, at time.Time) error {
+// enqueue stores a job for each goal; they are durable on return. While a job waits or runs, another of its id is none: who does not
+// know whether an event was enqueued enqueues it again.
+func (s *Service) enqueue(ctx context.Context, j job, goals []goal) error {
+	if len(goals) == 1 {
+		j.Goal = goals[0]
+		return s.send(ctx, j)
+	}
+	errs := make([]error, len(goals))
+	var all sync.WaitGroup
+	for i, g := range goals {
+		one := j
+		one.Goal = g
+		all.Go(func() { errs[i] = s.send(ctx, one) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// send stores a job. An event too large for the queue lies in a blob of the job's own, which is deleted when the goal is reached.
+func (s *Service) send(ctx context.Context, j job) error {
+	id, event := j.id(), j.event
+	if len(event) > maxInJob {
+		blobs, err := s.cfg.Stores.Blobs(ctx)
+		if err != nil {
+			return fmt.Errorf("open blobs: %w", err)
+		}
+		j.Blob = "events/event/" + id
+		if _, err := blobs.Put(ctx, j.Blob, bytes.NewReader(event)); err != nil {
+			return fmt.Errorf("store event: %w", err)
+		}
+		event = nil
+	}
 	data, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	if err := s.deliveries.Send(ctx, id, append(append(data, '\n'), event...), at); err != nil {
+	if err := s.deliveries.Send(ctx, id, append(append(data, '\n'), event...), time.Time{}); err != nil {
 		return fmt.Errorf("queue event: %w", err)
 	}
 	return nil
@@ -117,47 +130,42 @@ func (s *Service) receive(ctx context.Context, data []byte) (j job, err error) {
 	return j, err
 }
 
-// deliver gives an event to all goals. One that fails and may succeed later gets a job of its own.
+// deliver gives an event to its goal: nil ends the job, bus.Retry tries again. Of an event that may be sent again it remembers that
+// it has been delivered.
 func (s *Service) deliver(ctx context.Context, j job, from bus.Job) error {
-	if len(j.Goals) == 1 {
-		return s.reach(ctx, j, from)
+	if !j.Once {
+		return s.reach(ctx, j, max(from.Attempt, 1))
 	}
-	errs := make([]error, len(j.Goals))
-	var all sync.WaitGroup
-	for i := range j.Goals {
-		one := j
-		one.Goals = j.Goals[i : i+1]
-		all.Go(func() {
-			var retry *bus.Retry
-			err := s.reach(ctx, one, bus.Job{ID: from.ID + "." + strconv.Itoa(i), Attempt: 1})
-			if errors.As(err, &retry) {
-				one.Attempts++
-				err = s.send(ctx, from.ID+"."+strconv.Itoa(i), one, one.event, time.Now().Add(retry.After))
-			}
-			errs[i] = err
-		})
+	if done, err := s.done.Has(ctx, from.ID); err != nil {
+		return err
+	} else if done {
+		if j.Goal.Archive == "" { // else the blob is the archive's
+			s.discard(ctx, j.Blob)
+		}
+		return nil
 	}
-	all.Wait()
-	return errors.Join(errs...)
+	if err := s.reach(ctx, j, max(from.Attempt, 1)); err != nil {
+		return err
+	}
+	return s.done.Add(ctx, from.ID)
 }
 
-// reach gives an event to its only goal: nil ends the job, bus.Retry tries again.
-func (s *Service) reach(ctx context.Context, j job, from bus.Job) error {
-	g := j.Goals[0]
-	if g.Archive != "" {
-		return s.keep(ctx, j, g.Archive)
+// reach gives an event to its goal for the nth time.
+func (s *Service) reach(ctx context.Context, j job, attempts int) error {
+	if j.Goal.Archive != "" {
+		return s.keep(ctx, j, j.Goal.Archive)
 	}
-	r := s.index.rule(j.bus(), g.Rule)
+	r := s.index.rule(j.bus(), j.Goal.Rule)
 	var t *shapes.Target
 	if r != nil {
-		t = r.target(g.Target)
+		t = r.target(j.Goal.Target)
 	}
 	if t == nil { // gone since
 		s.discard(ctx, j.Blob)
 		return nil
 	}
-	payload := r.inputs[g.Target].of(j.event, transform.Context{RuleARN: r.arn(), RuleName: r.Name, Ingested: j.Ingested})
-	err := s.sendTo(ctx, r, t, j, payload)
+	payload := r.inputs[j.Goal.Target].of(j.event, transform.Context{RuleARN: r.arn(), RuleName: r.Name, Ingested: j.Ingested})
+	err := s.sendTo(ctx, r, t, j, payload, attempts)
 	if err == nil {
 		s.discard(ctx, j.Blob)
 		return nil
@@ -165,7 +173,6 @@ func (s *Service) reach(ctx context.Context, j job, from bus.Job) error {
 	if ctx.Err() != nil {
 		return ctx.Err() // stopped: the event is given to a worker again at the next start
 	}
-	attempts := j.Attempts + max(from.Attempt, 1)
 	condition := exhausted(t, attempts, j.Ingested)
 	if !delivery.Permanent(err) && condition == "" {
 		return &bus.Retry{After: delivery.Backoff(attempts), Err: err}
@@ -212,7 +219,7 @@ func (s *Service) bury(ctx context.Context, r *readyRule, t *shapes.Target, j jo
 		"EXHAUSTED_RETRY_CONDITION": condition, "RETRY_ATTEMPTS": strconv.Itoa(retries),
 	}
 	err := s.cfg.Targets.Send(ctx, delivery.Target{
-		ARN: queue, Principal: principal, Source: r.arn(), Account: j.Place.Account, Region: j.Place.Region, RequestID: j.ID, Attributes: attributes,
+		ARN: queue, Principal: principal, Source: r.arn(), Account: j.Place.Account, Region: j.Place.Region, RequestID: awsapi.RequestIDFrom("dead letter", j.id()), Attributes: attributes,
 	}, j.event)
 	if err != nil && delivery.Permanent(err) {
 		s.cfg.Log.Warn("a dead letter could not be delivered and is lost", "rule", r.arn(), "queue", queue, "event", j.ID, "err", err)
@@ -221,23 +228,27 @@ func (s *Service) bury(ctx context.Context, r *readyRule, t *shapes.Target, j jo
 	return err
 }
 
-// sendTo delivers a payload to a target.
-func (s *Service) sendTo(ctx context.Context, r *readyRule, t *shapes.Target, j job, payload []byte) error {
+// sendTo delivers a payload to a target. To the target, each attempt is the same request.
+func (s *Service) sendTo(ctx context.Context, r *readyRule, t *shapes.Target, j job, payload []byte, attempt int) error {
 	a, err := arn.Parse(*t.Arn)
 	if err != nil {
 		return invalid("%s", err)
 	}
+	id := j.id()
 	if a.Service == "events" {
 		if _, ok := cutAPIDestination(a); ok {
 			return s.invokeDestination(ctx, a, t, payload)
 		}
 		b := busNamed(awsapi.WithCaller(ctx, awsapi.Caller{Account: j.Place.Account, Region: j.Place.Region}), t.Arn)
-		return s.publish(ctx, b, j.ID, payload, j.Hops+1, nil)
+		return s.publish(ctx, job{ID: j.ID, Via: id, Bus: b.name, Place: b.place, Hops: j.Hops + 1, Once: j.Once, event: payload}, nil)
 	}
-	to := delivery.Target{ARN: *t.Arn, Principal: principal, Source: r.arn(), Account: j.Place.Account, Region: j.Place.Region, RequestID: awsapi.NewRequestID()}
+	to := delivery.Target{ARN: *t.Arn, Principal: principal, Source: r.arn(), Account: j.Place.Account, Region: j.Place.Region, RequestID: id}
 	if a.Service == "states" { // its role is what allows it; the name makes a second delivery the same execution
 		sum := sha256.Sum256([]byte(r.arn() + "\n" + *t.Id))
 		to.Name = j.ID + "_" + hex.EncodeToString(sum[:])[:36]
+	}
+	if attempt > 1 && bytes.Contains(payload, []byte(j.ID)) {
+		to.Perhaps = &delivery.Perhaps{Unique: j.ID, Since: j.Ingested}
 	}
 	if t.SqsParameters != nil {
 		to.GroupID = value(t.SqsParameters.MessageGroupId)

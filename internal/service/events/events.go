@@ -49,6 +49,7 @@ type Service struct {
 	deliveries   *bus.Later
 	timers       *bus.Later
 	replayJobs   *bus.Later
+	done         *delivery.Memory // jobs whose events may be sent again
 	limits       limits
 	tokens       tokens
 }
@@ -57,6 +58,7 @@ type Service struct {
 func New(cfg Config) *Service {
 	later := func(name string) *bus.Later { return &bus.Later{Bus: cfg.Bus, Name: name} }
 	s := &Service{cfg: cfg, deliveries: later(deliveryQueue), timers: later(scheduleQueue), replayJobs: later(replayQueue)}
+	s.done = delivery.NewMemory(cfg.Stores, "events-done", cfg.Log)
 	s.index.init()
 	s.buses = follow.New[eventBus](cfg.Stores, storeName, "bus/", cfg.Log, nil)
 	s.rules = follow.New(cfg.Stores, storeName, "rule/", cfg.Log, s.index.takeRule(cfg.Log))
@@ -76,7 +78,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var failed error
 	for _, part := range []func(context.Context) error{
 		s.buses.Run, s.rules.Run, s.archives.Run, s.replays.Run, s.connections.Run, s.destinations.Run,
-		s.runDeliveries, s.runSchedules, s.runReplays, s.sweepArchives,
+		s.runDeliveries, s.runSchedules, s.runReplays, s.sweepArchives, s.done.Run,
 	} {
 		parts.Go(func() {
 			err := part(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,18 +36,31 @@ const (
 
 // functions keep what they are called with; those that are not allowed refuse.
 type functions struct {
-	mu    sync.Mutex // guards calls
+	alive func() bool // nil: yes
+
+	mu    sync.Mutex // guards both
 	calls []string
+	ids   []string // of the calls' requests
 }
 
-func (f *functions) EnqueueFrom(_ context.Context, principal, source, function string, event []byte) error {
+func (f *functions) EnqueueFrom(ctx context.Context, principal, source, function string, event []byte) error {
 	if !strings.HasSuffix(function, ":allowed") {
 		return awsapi.Errorf("AccessDeniedException", 403, "%s may not invoke %s for %s", principal, function, source)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, string(event))
+	if f.alive != nil && !f.alive() {
+		return bus.ErrUnavailable
+	}
+	f.calls, f.ids = append(f.calls, string(event)), append(f.ids, awsapi.CallerOf(ctx).RequestID)
 	return nil
+}
+
+// requests counts the calls that are not the same request as one before.
+func (f *functions) requests() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(slices.Compact(slices.Sorted(slices.Values(f.ids))))
 }
 
 func (f *functions) all() []string {
@@ -580,8 +594,8 @@ func TestRestart_EV056(t *testing.T) {
 		f.rule("", "r", `{"source":["a"]}`, "q", nil)
 		f.stop()
 		// The service takes events, but delivers none before it runs.
-		j := job{ID: awsapi.NewRequestID(), Bus: "default", Place: place{account, "us-east-1"}, Goals: []goal{{Rule: "r", Target: "t"}}, Ingested: now()}
-		if err := f.enqueue(context.WithoutCancel(f.ctx), j, []byte(`{"kept":true}`), time.Time{}); err != nil {
+		j := job{ID: awsapi.NewRequestID(), Bus: "default", Place: place{account, "us-east-1"}, Ingested: now(), event: []byte(`{"kept":true}`)}
+		if err := f.enqueue(context.WithoutCancel(f.ctx), j, []goal{{Rule: "r", Target: "t"}}); err != nil {
 			t.Fatal(err)
 		}
 		f = start(t, stores, b, nil)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,8 +31,8 @@ func (s *Service) putEvents(ctx context.Context, in *shapes.PutEventsInput) (*sh
 		return nil, invalid("Total size of the entries in the request is over the limit.")
 	}
 	out := &shapes.PutEventsOutput{FailedEntryCount: new(int64(0))}
-	for _, e := range in.Entries {
-		result, err := s.putEntry(ctx, e)
+	for i, e := range in.Entries {
+		result, err := s.putEntry(ctx, e, i)
 		if err != nil {
 			return nil, err
 		}
@@ -55,8 +56,8 @@ func sizeOf(e *shapes.PutEventsRequestEntry) int {
 	return n
 }
 
-// putEntry takes one event. What is wrong with it alone is in the result.
-func (s *Service) putEntry(ctx context.Context, e *shapes.PutEventsRequestEntry) (*shapes.PutEventsResultEntry, error) {
+// putEntry takes one event, the nth of its request. What is wrong with it alone is in the result.
+func (s *Service) putEntry(ctx context.Context, e *shapes.PutEventsRequestEntry, n int) (*shapes.PutEventsResultEntry, error) {
 	fail := func(code, message string) (*shapes.PutEventsResultEntry, error) {
 		return &shapes.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: &message}, nil
 	}
@@ -65,7 +66,8 @@ func (s *Service) putEntry(ctx context.Context, e *shapes.PutEventsRequestEntry)
 			return fail("InvalidArgument", fmt.Sprintf("Parameter %s is not valid. Reason: %s is a required argument.", required.name, required.name))
 		}
 	}
-	if strings.HasPrefix(*e.Source, "aws.") && awsapi.CallerOf(ctx).Service == "" {
+	c := awsapi.CallerOf(ctx)
+	if strings.HasPrefix(*e.Source, "aws.") && c.Service == "" {
 		return fail("NotAuthorizedForSource", "Not authorized for the source.")
 	}
 	var detail bytes.Buffer
@@ -77,14 +79,17 @@ func (s *Service) putEntry(ctx context.Context, e *shapes.PutEventsRequestEntry)
 		at = *e.Time
 	}
 	b, id := busNamed(ctx, e.EventBusName), awsapi.NewRequestID()
+	if c.Repeats {
+		id = awsapi.RequestIDFrom("event", c.Account, c.Region, c.RequestID, strconv.Itoa(n))
+	}
 	event, err := envelope{
-		id: id, detailType: *e.DetailType, source: *e.Source, account: awsapi.CallerOf(ctx).Account, at: at, region: b.Region,
+		id: id, detailType: *e.DetailType, source: *e.Source, account: c.Account, at: at, region: b.Region,
 		resources: e.Resources, detail: detail.Bytes(),
 	}.encode("")
 	if err != nil {
 		return nil, err
 	}
-	if err := s.publish(ctx, b, id, event, 0, nil); err != nil {
+	if err := s.publish(ctx, job{ID: id, Bus: b.name, Place: b.place, Via: id, Once: c.Repeats, event: event}, nil); err != nil {
 		return nil, err
 	}
 	return &shapes.PutEventsResultEntry{EventId: &id}, nil
@@ -149,21 +154,22 @@ func unescapeHTML(data []byte) []byte {
 // maxHops bounds how often an event goes from bus to bus.
 const maxHops = 5
 
-// publish holds an event against the rules of a bus. AWS: a bus that does not exist swallows it. What it returns nil for is durable.
-func (s *Service) publish(ctx context.Context, b busRef, id string, event []byte, hops int, only []string) error {
+// publish holds an event against the rules of its bus. AWS: a bus that does not exist swallows it. What it returns nil for is durable.
+func (s *Service) publish(ctx context.Context, j job, only []string) error {
 	if err := s.rules.Ready(ctx); err != nil {
 		return err
 	}
 	if err := s.archives.Ready(ctx); err != nil {
 		return err
 	}
-	if hops > maxHops {
-		s.cfg.Log.Warn("an event goes from bus to bus without end and is dropped", "bus", b.name, "event", id)
+	if j.Hops > maxHops {
+		s.cfg.Log.Warn("an event goes from bus to bus without end and is dropped", "bus", j.Bus, "event", j.ID)
 		return nil
 	}
-	goals, err := s.index.match(b, event, only)
+	goals, err := s.index.match(j.bus(), j.event, only)
 	if err != nil || len(goals) == 0 {
 		return err
 	}
-	return s.enqueue(ctx, job{ID: id, Bus: b.name, Place: b.place, Goals: goals, Ingested: now(), Hops: hops}, event, time.Time{})
+	j.Ingested = now()
+	return s.enqueue(ctx, j, goals)
 }

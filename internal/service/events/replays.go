@@ -111,7 +111,8 @@ func (s *Service) replay(ctx context.Context, key string) error {
 			s.cfg.Log.Error("a kept event cannot be read and is left out", "archive", r.Archive, "key", d.Key, "err", err)
 			continue
 		}
-		if err := s.publish(ctx, b, id, again, 0, r.Rules); err != nil {
+		j := job{ID: id, Via: id + " " + key, Bus: b.name, Place: b.place, Once: true, event: again}
+		if err := s.publish(ctx, j, r.Rules); err != nil {
 			return err
 		}
 		if (i+1)%saveEvery == 0 {

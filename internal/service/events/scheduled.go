@@ -103,7 +103,7 @@ func (s *Service) fire(ctx context.Context, t tick, again bool) error {
 	if err != nil || !claimed {
 		return err
 	}
-	id := awsapi.NewRequestID()
+	id := awsapi.RequestIDFrom("scheduled event", t.Key, t.Due.UTC().Format(time.RFC3339Nano))
 	event, err := envelope{
 		id: id, detailType: "Scheduled Event", source: "aws.events", account: r.Place.Account, at: t.Due, region: r.Place.Region,
 		resources: []string{r.arn()}, detail: []byte("{}"),
@@ -111,14 +111,13 @@ func (s *Service) fire(ctx context.Context, t tick, again bool) error {
 	if err != nil {
 		return err
 	}
-	j := job{ID: id, Bus: r.Bus, Place: r.Place, Ingested: now()}
+	var goals []goal
 	for _, target := range r.Targets {
-		j.Goals = append(j.Goals, goal{Rule: r.Name, Target: *target.Id})
+		goals = append(goals, goal{Rule: r.Name, Target: *target.Id})
 	}
-	if len(j.Goals) > 0 {
-		if err := s.enqueue(ctx, j, event, time.Time{}); err != nil {
-			return err
-		}
+	j := job{ID: id, Via: id, Bus: r.Bus, Place: r.Place, Ingested: now(), Once: true, event: event}
+	if err := s.enqueue(ctx, j, goals); err != nil {
+		return err
 	}
 	return s.wake(ctx, r)
 }

@@ -61,8 +61,11 @@ func (s *Service) enqueue(ctx context.Context, t target, payload []byte) error {
 			return fmt.Errorf("store event: %w", err)
 		}
 	}
-	// The request's id is no id for the job: one request to another service may call several functions.
-	return s.send(ctx, uuid(), ev, time.Time{})
+	job := uuid() // not the request's id: one request to another service may call several functions
+	if awsapi.CallerOf(ctx).Repeats {
+		job = awsapi.RequestIDFrom("event", id, t.qualified())
+	}
+	return s.send(ctx, job, ev, time.Time{})
 }
 
 func (s *Service) send(ctx context.Context, id string, ev event, at time.Time) error {

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,7 +38,13 @@ func (s *Service) runCalls(ctx context.Context) error {
 			s.cfg.Log.Error("a call cannot be read and is dropped", "job", j.ID, "err", err)
 			return nil
 		}
-		return s.attempt(ctx, c, max(j.Attempt, 1))
+		if done, err := s.done.Has(ctx, j.ID); err != nil || done { // the timer that sent it came again
+			return err
+		}
+		if err := s.attempt(ctx, c, max(j.Attempt, 1)); err != nil {
+			return err
+		}
+		return s.done.Add(ctx, j.ID)
 	})
 }
 
@@ -73,13 +80,16 @@ func (s *Service) attempt(ctx context.Context, c call, attempt int) error {
 		return err
 	}
 	t := delivery.Target{ // the schedule's role is what allows it
-		ARN: value(c.Target.Arn), Source: c.Schedule, Account: c.Place.Account, Region: c.Place.Region, RequestID: awsapi.NewRequestID(), Name: c.Execution,
+		ARN: value(c.Target.Arn), Source: c.Schedule, Account: c.Place.Account, Region: c.Place.Region, RequestID: c.Execution, Name: c.Execution,
 	}
 	if p := c.Target.SqsParameters; p != nil {
 		t.GroupID = value(p.MessageGroupId)
 	}
 	if p := c.Target.EventBridgeParameters; p != nil {
 		t.EventSource, t.DetailType, t.Resources = value(p.Source), value(p.DetailType), []string{c.Schedule}
+	}
+	if attempt > 1 && bytes.Contains(payload, []byte(c.Execution)) {
+		t.Perhaps = &delivery.Perhaps{Unique: c.Execution, Since: c.Due}
 	}
 	err = s.cfg.Targets.Send(ctx, t, payload)
 	if err == nil || ctx.Err() != nil {
@@ -119,7 +129,7 @@ func (s *Service) bury(ctx context.Context, c call, payload []byte, why error, c
 		return nil
 	}
 	err := s.cfg.Targets.Send(ctx, delivery.Target{
-		ARN: *c.Target.DeadLetterConfig.Arn, Source: c.Schedule, Account: c.Place.Account, Region: c.Place.Region, RequestID: awsapi.NewRequestID(),
+		ARN: *c.Target.DeadLetterConfig.Arn, Source: c.Schedule, Account: c.Place.Account, Region: c.Place.Region, RequestID: awsapi.RequestIDFrom("dead letter", c.Execution),
 		Attributes: map[string]string{
 			"SCHEDULE_ARN": c.Schedule, "TARGET_ARN": value(c.Target.Arn), "ERROR_CODE": delivery.ErrorCode(why), "ERROR_MESSAGE": why.Error(),
 			"EXHAUSTED_RETRY_CONDITION": condition, "RETRY_ATTEMPTS": strconv.Itoa(retries), "SCHEDULED_TIME": c.Due.UTC().Format("2006-01-02T15:04:05Z"),

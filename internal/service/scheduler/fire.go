@@ -88,7 +88,7 @@ func (s *Service) fire(ctx context.Context, t tick, again bool) error {
 		when = when.Add(rand.N(time.Duration(w) * time.Minute))
 	}
 	c := call{
-		Place: e.Place, Schedule: e.arn(), Target: e.Target, Due: t.Due, Execution: awsapi.NewRequestID(), First: when,
+		Place: e.Place, Schedule: e.arn(), Target: e.Target, Due: t.Due, Execution: awsapi.RequestIDFrom("schedule", t.Key, t.Due.UTC().Format(time.RFC3339Nano)), First: when,
 	}
 	data, err := json.Marshal(c)
 	if err != nil {

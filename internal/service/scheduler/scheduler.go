@@ -39,6 +39,7 @@ type Service struct {
 	schedules *follow.Copy[entry]
 	timers    *bus.Later
 	calls     *bus.Later
+	done      *delivery.Memory // calls that were made
 }
 
 // New returns the service. It answers while Run runs.
@@ -49,6 +50,7 @@ func New(cfg Config) *Service {
 		schedules: follow.New[entry](cfg.Stores, storeName, "schedule/", cfg.Log, nil),
 		timers:    &bus.Later{Bus: cfg.Bus, Name: "scheduler-timers"},
 		calls:     &bus.Later{Bus: cfg.Bus, Name: "scheduler-calls"},
+		done:      delivery.NewMemory(cfg.Stores, "scheduler-done", cfg.Log),
 	}
 }
 
@@ -57,7 +59,7 @@ func (s *Service) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var parts sync.WaitGroup
-	list := []func(context.Context) error{s.groups.Run, s.schedules.Run, s.runTimers, s.runCalls}
+	list := []func(context.Context) error{s.groups.Run, s.schedules.Run, s.runTimers, s.runCalls, s.done.Run}
 	errs := make([]error, len(list))
 	for i, part := range list {
 		parts.Go(func() {

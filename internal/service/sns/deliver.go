@@ -68,12 +68,17 @@ func (o *order) lock(key string) (unlock func()) {
 	}
 }
 
+// id is the same for the same message on the way to the same subscriptions.
+func (j job) id() string {
+	return awsapi.RequestIDFrom(append([]string{"delivery", j.Message.ID, strconv.Itoa(j.Attempts)}, j.Subscriptions...)...)
+}
+
 func (s *Service) enqueue(ctx context.Context, j job, at time.Time) error {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("encode message: %w", err)
 	}
-	if err := s.jobs.Send(ctx, awsapi.NewRequestID(), data, at); err != nil {
+	if err := s.jobs.Send(ctx, j.id(), data, at); err != nil {
 		return fmt.Errorf("queue message: %w", err)
 	}
 	return nil
@@ -144,7 +149,7 @@ func (s *Service) bury(ctx context.Context, sub *subscription, m *message, why e
 	if err != nil {
 		return err
 	}
-	t := s.target(m, queue)
+	t := s.target(m, queue, "dead letter of "+sub.key())
 	t.Attributes = map[string]string{"RequestID": m.ID, "ErrorCode": "400", "ErrorMessage": why.Error()}
 	err = s.cfg.Targets.Send(ctx, t, body)
 	if err != nil && delivery.Permanent(err) {
@@ -154,10 +159,11 @@ func (s *Service) bury(ctx context.Context, sub *subscription, m *message, why e
 	return err
 }
 
-func (s *Service) target(m *message, endpoint string) delivery.Target {
+// target is an endpoint that gets a message. To it, each attempt is the same request.
+func (s *Service) target(m *message, endpoint, subscription string) delivery.Target {
 	a, _ := arn.Parse(m.Topic) // made by us
 	return delivery.Target{
-		ARN: endpoint, Principal: principal, Source: m.Topic, Account: a.Account, Region: a.Region, RequestID: awsapi.NewRequestID(),
+		ARN: endpoint, Principal: principal, Source: m.Topic, Account: a.Account, Region: a.Region, RequestID: awsapi.RequestIDFrom("delivery", m.ID, subscription),
 		GroupID: m.Group, DedupID: m.Dedup,
 	}
 }
@@ -175,9 +181,9 @@ func (s *Service) reach(ctx context.Context, key string, m *message) error {
 		if err != nil {
 			return err
 		}
-		return s.cfg.Targets.Send(ctx, s.target(m, sub.Endpoint), data)
+		return s.cfg.Targets.Send(ctx, s.target(m, sub.Endpoint, key), data)
 	case "sqs":
-		t := s.target(m, sub.Endpoint)
+		t := s.target(m, sub.Endpoint, key)
 		if raw {
 			t.Typed = m.typed()
 			return s.cfg.Targets.Send(ctx, t, []byte(m.body("sqs")))

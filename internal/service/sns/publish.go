@@ -42,6 +42,9 @@ func (s *Service) publish(ctx context.Context, in *shapes.PublishInput) (*shapes
 	if err != nil {
 		return nil, err
 	}
+	if c := awsapi.CallerOf(ctx); c.Repeats {
+		m.ID = awsapi.RequestIDFrom("notification", c.RequestID, m.Topic)
+	}
 	if err := s.send(ctx, t, m); err != nil {
 		return nil, err
 	}

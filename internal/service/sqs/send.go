@@ -30,6 +30,9 @@ func (s *Service) sendMessage(ctx context.Context, in *shapes.SendMessageInput) 
 	if err != nil {
 		return nil, err
 	}
+	if c := awsapi.CallerOf(ctx); c.Repeats {
+		m.ID, m.Again = awsapi.RequestIDFrom("message", c.RequestID, q.arn()), true
+	}
 	sent, err := s.put(ctx, q, []*box.Message{m})
 	if err != nil {
 		return nil, err

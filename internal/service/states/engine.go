@@ -142,7 +142,7 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) as(ctx context.Context, x *execution, requestID string) context.Context {
 	p := placeOfKey(x.key)
 	return awsapi.WithCaller(ctx, awsapi.Caller{
-		Account: p.Account, Region: p.Region, RequestID: requestID, ARN: x.RoleARN, UserID: p.Account, Service: "states.amazonaws.com", SourceIP: "states.amazonaws.com", Admin: true,
+		Account: p.Account, Region: p.Region, RequestID: requestID, ARN: x.RoleARN, UserID: p.Account, Service: "states.amazonaws.com", SourceIP: "states.amazonaws.com", Admin: true, Repeats: true,
 	})
 }
 

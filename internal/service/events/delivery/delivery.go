@@ -2,7 +2,7 @@
 // Rules, schedules and destinations of functions all end here.
 //
 // Send (send.go) delivers once and says by Permanent whether it is of use to try again; batch.go puts lines for one group of logs
-// together. Retrying and what a payload looks like are the callers' business.
+// together; a Memory (memory.go) knows what has been delivered. Retrying and what a payload looks like are the callers' business.
 package delivery
 
 import (
@@ -33,7 +33,8 @@ type Target struct {
 	Source    string // the ARN of the rule, schedule or topic that calls
 	Account   string
 	Region    string
-	RequestID string
+	RequestID string   // the same for each attempt: what sees it twice takes it once, if it can
+	Perhaps   *Perhaps // nil for the first attempt
 
 	GroupID    string            // MessageGroupId of a FIFO queue
 	DedupID    string            // MessageDeduplicationId of a FIFO queue; "" leaves it to the queue
@@ -43,6 +44,12 @@ type Target struct {
 
 	EventSource, DetailType string   // of what is put on a bus
 	Resources               []string // of what is put on a bus
+}
+
+// Perhaps says of a delivery that it may have been made before, and how to find out.
+type Perhaps struct {
+	Unique string    // part of the payload, which no other has
+	Since  time.Time // when the first attempt can have been
 }
 
 // A Sender delivers. Make it with New.

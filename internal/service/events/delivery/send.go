@@ -38,7 +38,7 @@ func (s *Sender) Send(ctx context.Context, t Target, payload []byte) error {
 
 // caller is whom the target's service sees.
 func (t Target) caller(ctx context.Context, a arn.ARN) context.Context {
-	c := awsapi.Caller{Account: t.Account, Region: t.Region, RequestID: t.RequestID, ARN: t.Source, Service: t.Principal, Admin: true}
+	c := awsapi.Caller{Account: t.Account, Region: t.Region, RequestID: t.RequestID, ARN: t.Source, Service: t.Principal, Admin: true, Repeats: t.RequestID != ""}
 	if a.Region != "" {
 		c.Region = a.Region
 	}

@@ -38,6 +38,8 @@ type Message struct {
 	DeadFrom   string               `json:"q,omitempty"` // the ARN of the queue that gave it up
 	Receives   int                  `json:"n,omitempty"` // there
 	Blob       string               `json:"x,omitempty"` // where the rest lies, if it is too large for a document
+
+	Again bool `json:"-"` // it may have been sent before, with the same ID
 }
 
 // An Attribute is a message attribute.

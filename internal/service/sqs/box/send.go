@@ -39,6 +39,14 @@ func (b *Box) Send(ctx context.Context, all []*Message, scope func(*Message) str
 	if b.fifo {
 		return b.sendInOrder(ctx, st, all, scope)
 	}
+	if len(all) == 1 && all[0].Again {
+		b.mu.Lock()
+		en := b.entries[all[0].ID]
+		b.mu.Unlock()
+		if en != nil {
+			return []Sent{{en.id, en.rev}}, nil
+		}
+	}
 	writes := make([]store.Write, len(all))
 	for i, m := range all {
 		if writes[i], err = b.write(ctx, m); err != nil {
