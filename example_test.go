@@ -5,6 +5,8 @@ package sallyport_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/coder/websocket"
@@ -65,4 +67,53 @@ func ExampleServer_Table() {
 	}
 	fmt.Println(s.Table(ctx, "Connections"))
 	// Output: [map[connectionId:x visits:3]] <nil>
+}
+
+// Options are given to Start, or to Test.
+func ExampleOption() {
+	folder, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+	template := "Parameters: {Title: {Type: String}}\nResources: {Topic: {Type: AWS::SNS::Topic}}\nOutputs: {Title: {Value: !Ref Title}}\n"
+	if err := os.WriteFile(filepath.Join(folder, "template.yaml"), []byte(template), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	s, err := sallyport.Start(context.Background(), sallyport.Template(folder), sallyport.Parameter("Title", "Hello"), sallyport.Region("eu-west-1"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	fmt.Println(s.Outputs()["Title"], s.Resource("Topic") != "")
+	// Output: Hello true
+}
+
+// tb stands for the *testing.T that a test has and an example has not.
+type tb struct{ cleanups []func() }
+
+func (*tb) Context() context.Context          { return context.Background() }
+func (t *tb) Cleanup(f func())                { t.cleanups = append(t.cleanups, f) }
+func (*tb) Helper()                           {}
+func (*tb) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (*tb) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (t *tb) end() {
+	for _, f := range t.cleanups {
+		f()
+	}
+}
+
+// A server that a test starts stops with it.
+func ExampleTB() {
+	t := new(tb) // in a test: t *testing.T
+	app := &wsapp.App{Name: "echo"}
+	wsapp.Reply(app, wsapp.DefaultKey, func(_ context.Context, text string) (string, error) { return text, nil })
+	s := sallyport.Test(t, sallyport.App(app))
+	t.end()
+	<-s.Done()
+	fmt.Println("stopped")
+	// Output: stopped
 }

@@ -171,7 +171,7 @@ func ExampleApp_subprotocols() {
 	// Output: 200 v2
 }
 
-func ExampleIdentityOf() {
+func ExampleIdentity() {
 	app := &wsapp.App{
 		Name:           "members",
 		IdentitySource: []string{"route.request.querystring.token"},
@@ -243,4 +243,82 @@ func ExampleEngine() {
 	// Output:
 	// to ann: {"notice":"closing soon"}
 	// <nil>
+}
+
+// A loudspeaker is a memory that reaches everybody at once.
+type loudspeaker struct{ memory }
+
+func (l *loudspeaker) Cast(_ context.Context, data []byte, except []string) (wsapp.Delivery, error) {
+	fmt.Printf("to all but %v: %s\n", except, data)
+	return wsapp.Delivery{Sent: len(l.connections) - len(except)}, nil
+}
+
+// Broadcast leaves its work to engines that are a Caster.
+func ExampleCaster() {
+	app := &wsapp.App{Name: "chat", Table: &wsapp.Table{}}
+	ctx := app.On(context.Background(), &loudspeaker{memory{connections: []string{"ann", "bob"}}})
+	done, err := wsapp.Broadcast(ctx, "hello", "ann")
+	fmt.Println(done.Sent, err)
+	// Output:
+	// to all but [ann]: hello
+	// 1 <nil>
+}
+
+// A Delivery tells those who have left from those who took nothing.
+func ExampleDelivery() {
+	app := &wsapp.App{Name: "chat", Table: &wsapp.Table{Segments: 1}, Parallel: 1}
+	ctx := app.On(context.Background(), &memory{connections: []string{"gone"}})
+	done, err := wsapp.Broadcast(ctx, "anybody?")
+	if done.Sent == 0 && err == nil {
+		fmt.Println("nobody is here;", done.Stale, "had left without a word")
+	}
+	// Output:
+	// removed gone
+	// nobody is here; 1 had left without a word
+}
+
+func ExampleInfo() {
+	app := &wsapp.App{Name: "whoami"}
+	wsapp.Reply(app, "whoami", func(ctx context.Context, _ string) (string, error) {
+		info, err := wsapp.ConnOf(ctx).Info(ctx)
+		return info.SourceIP, err
+	})
+	send(app, &memory{}, "whoami", "{}")
+	// Output: 200 192.0.2.1
+}
+
+// A Route's fields say what only the template and the gateway need to know.
+func ExampleRoute() {
+	app := &wsapp.App{Name: "fast"}
+	r := wsapp.Reply(app, "ping", func(context.Context, string) (string, error) { return "pong", nil })
+	r.OperationName = "Ping"
+	r.Inline = true // it never waits
+	fmt.Println(r.Key(), r.Replies())
+	// Output: ping true
+}
+
+// A Table's zero value has a meaning; its fields are for functions that other programs look at, too.
+func ExampleTable() {
+	app := &wsapp.App{Name: "chat", Table: &wsapp.Table{Variable: "SPARTA_WS_TABLE", Attribute: "connectionID", ReadCapacity: 5, WriteCapacity: 5}}
+	fmt.Println(app.Table.VariableName(), (&wsapp.Table{}).VariableName())
+	// Output: SPARTA_WS_TABLE CONNECTIONS_TABLE
+}
+
+// A TemplateOption says where the code of the functions is, or what they are called.
+func ExampleTemplateOption() {
+	app := &wsapp.App{Name: "hello"}
+	wsapp.On(app, wsapp.DefaultKey, func(context.Context, string) error { return nil })
+	template, err := app.Template(wsapp.Code("build"), wsapp.Names(func(function string) string { return "hello-" + function }))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for line := range strings.Lines(string(template)) {
+		if strings.Contains(line, "CodeUri") || strings.Contains(line, "FunctionName: hello") {
+			fmt.Println(strings.TrimSpace(line))
+		}
+	}
+	// Output:
+	// FunctionName: hello-App
+	// CodeUri: build
 }

@@ -101,3 +101,25 @@ func ExampleEvent() {
 	// message "order" 422 "which pizza?" ""
 	// message "" 403 "" "Forbidden"
 }
+
+// A DialOption is what a client sends with its upgrade.
+func ExampleDialOption() {
+	t := new(notebook)
+	defer t.end()
+	app := &wsapp.App{Name: "spoken", Subprotocols: []string{"v2", "v1"}}
+	wsapp.Reply(app, wsapp.ConnectKey, func(_ context.Context, e *wsapp.Event) (wsapp.Response, error) {
+		if e.QueryStringParameters["room"] == "" {
+			return wsapp.Response{StatusCode: 400}, nil
+		}
+		return wsapp.Response{StatusCode: 200}, nil
+	})
+
+	test := wsapptest.New(t, app)
+	_, status := test.Dial(wsapptest.Subprotocols("v1"))
+	fmt.Println(status)
+	c := test.Connect(wsapptest.Subprotocols("v1"), wsapptest.Query("room=blue"), wsapptest.Header("Origin", "https://example.com"))
+	fmt.Println(c.Subprotocol)
+	// Output:
+	// 400
+	// v1
+}
