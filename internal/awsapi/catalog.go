@@ -77,9 +77,17 @@ func (c *Catalog) Call(ctx context.Context, service, operation string, in []byte
 	if err != nil {
 		return nil, err
 	}
+	return c.run(ctx, e, op, in, func(any) error { return nil })
+}
+
+// run is Call of an operation that was found, if may lets it.
+func (c *Catalog) run(ctx context.Context, e *entry, op Operation, in []byte, may func(input any) error) ([]byte, error) {
 	input := op.in().NewValue()
 	if err := op.in().ReadDocument(in, input, dialectOf(e.api)); err != nil {
 		return nil, e.api.badInput(err)
+	}
+	if err := may(input); err != nil {
+		return nil, err
 	}
 	if err := op.in().Validate(input); err != nil {
 		return nil, e.api.badInput(err)

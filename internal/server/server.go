@@ -65,6 +65,7 @@ type Server struct {
 	gateway        *gateway.Gateway
 	http           *http.Server
 	catalog        *awsapi.Catalog
+	tasks          tasks
 	sender         *delivery.Sender
 	gate           *awsapi.Gatekeeper
 	client         *integration.HTTPClient
@@ -165,7 +166,8 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	functions, pool := s.newFunctions(stores, b, objects)
 	apis := apigatewayv2.New(stores, cfg.Log)
 	tables := dynamodb.New(stores, cfg.Log)
-	machines := states.New(states.Config{Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Now: cfg.Now, Log: cfg.Log})
+	roles := machineRoles{s.identity, cfg.EnforceIAM}
+	machines := states.New(states.Config{Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Roles: roles, Now: cfg.Now, Log: cfg.Log})
 
 	// A service is one line here: what it answers, makes for CloudFormation, and runs follows from its methods.
 	services := []service{
@@ -201,7 +203,9 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		Stores: stores, Bus: b, Sockets: s.sockets, Node: node,
 		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Limits: cfg.Limits, Now: cfg.Now, Log: cfg.Log,
 	})
-	machines.Connect(s.catalog, s.gateway)
+	buckets := objects.Handler(s.gate, s.identity)
+	s.tasks = tasks{s.catalog, s3.Calls{Handler: buckets}, roles}
+	machines.Connect(s.tasks, s.gateway)
 	push, err := connections.New(connections.Config{
 		Stages: s.gateway, Domains: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log,
 	})
@@ -209,7 +213,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		return err
 	}
 	aws := awsapi.Handler(s.catalog, s.gate, s.identity, awsapi.Options{
-		Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": objects.Handler(s.gate, s.identity)}, TrustedProxies: cfg.TrustedProxies,
+		Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": buckets}, TrustedProxies: cfg.TrustedProxies,
 	})
 	s.answers = s.answersOf(aws, push)
 	s.http = &http.Server{

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 	"github.com/sallyport/sallyport/internal/service/states/machine"
 )
@@ -69,12 +70,15 @@ func (c *taskCall) connection(ctx context.Context, method, api, stage, id string
 	if sockets == nil {
 		return failed("ApiGateway.503", "No connections are served here.")
 	}
-	var err error
+	p := placeOf(ctx)
+	resource := arn.New("execute-api", p.Region, p.Account, api+"/"+stage+"/"+method+"/@connections/{connectionId}").String()
+	err := c.s.allowed(ctx, "execute-api:ManageConnections", resource)
 	status := json.Number("200")
-	switch method {
-	case "POST":
+	switch {
+	case err != nil:
+	case method == "POST":
 		err = sockets.Post(ctx, api, stage, id, data)
-	case "DELETE":
+	case method == "DELETE":
 		err, status = sockets.Disconnect(ctx, api, stage, id), "204"
 	default:
 		return failed("ApiGateway.405", "The method %s is not supported for /@connections.", method)

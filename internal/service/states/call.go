@@ -36,7 +36,10 @@ func (s *Service) newCall(x *execution, turn *machine.Turn, t *machine.Thread) *
 
 // run makes the call. What goes wrong is the task's failure: the execution decides on it.
 func (c *taskCall) run(ctx context.Context) machine.Result {
-	ctx = c.s.as(ctx, &c.x, c.task.RequestID)
+	ctx, failure := c.assume(c.s.as(ctx, &c.x, c.task.RequestID))
+	if failure != nil {
+		return machine.Result{Failure: failure}
+	}
 	if c.task.Deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, time.UnixMilli(c.task.Deadline))
@@ -311,6 +314,9 @@ func (c *taskCall) startExecution(ctx context.Context, params *asl.Object) machi
 	var p *parent
 	if strings.HasPrefix(c.resource.Suffix, "sync") {
 		p = &parent{Key: c.x.key, Thread: c.thread}
+	}
+	if err := c.s.allowed(ctx, "states:StartExecution", *in.StateMachineArn); err != nil {
+		return c.failure("states", err)
 	}
 	x, err := c.s.start(ctx, in, p)
 	if err != nil {

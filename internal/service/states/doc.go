@@ -21,9 +21,9 @@
 //
 // service.go lists the operations; machines.go, versions.go, executions.go, history.go, activities.go, mapruns.go, tags.go and teststate.go
 // have them. resources.go is for CloudFormation, logging.go for log groups. A task's call is made in call.go, sdkcall.go (aws-sdk
-// integrations), apigateway.go (pushing to sockets) or reading.go (items and results of distributed Map states, whose children are
-// threads of the same document).
+// integrations), apigateway.go (pushing to sockets), web.go (HTTP tasks) or reading.go (items and results of distributed Map states, whose
+// children are threads of the same document), in the machine's role (roles.go).
 //
-// Not here: integrations with services that Sallyport does not have (they fail when run), HTTP tasks, policies of roles (tasks may do
-// what the machine's creator trusts it with), and forgetting: executions are kept until their store is dropped, not for 90 days.
+// Not here: integrations with services that Sallyport does not have (they fail when run), and forgetting: executions are kept until
+// their store is dropped, not for 90 days.
 package states

@@ -60,6 +60,9 @@ func (s *Service) makeMachine(ctx context.Context, p place, m *stateMachine, def
 	if err := s.checkDefinition(definition, m.Type); err != nil {
 		return err
 	}
+	if err := s.checkTrust(ctx, p.arn("stateMachine", m.Name), m.Role); err != nil {
+		return err
+	}
 	if m.Definition, err = s.keepDefinition(ctx, definition); err != nil {
 		return err
 	}
@@ -153,6 +156,9 @@ func (s *Service) updateStateMachine(ctx context.Context, in *shapes.UpdateState
 func (s *Service) change(ctx context.Context, m *stateMachine, in *shapes.UpdateStateMachineInput) error {
 	if in.RoleArn != nil {
 		if err := checkRole(*in.RoleArn); err != nil {
+			return err
+		}
+		if err := s.checkTrust(ctx, placeOf(ctx).arn("stateMachine", m.Name), *in.RoleArn); err != nil {
 			return err
 		}
 		m.Role = *in.RoleArn

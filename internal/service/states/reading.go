@@ -86,6 +86,9 @@ func (c *taskCall) object(ctx context.Context, params any) ([]byte, error) {
 			s, _ := v.(string)
 			return s
 		}
+		if err := c.s.allowed(ctx, "s3:GetObject", "arn:aws:s3:::"+text("Bucket")+"/"+text("Key")); err != nil {
+			return nil, err
+		}
 		return c.s.readObject(ctx, text("Bucket"), text("Key"), text("VersionId"))
 	}
 	out, err := c.do(ctx, "s3", "GetObject", params)

@@ -42,8 +42,10 @@ type Config struct {
 	Logs   Logs // may be nil
 	// Objects is where definitions of templates and items of Map states are read; nil asks S3 by a call.
 	Objects Objects
-	Log     *slog.Logger
-	Now     func() time.Time // nil: time.Now
+	// Roles says what the roles of machines may do; nil: all of them may do everything.
+	Roles Roles
+	Log   *slog.Logger
+	Now   func() time.Time // nil: time.Now
 
 	// Workers is how many activations run at once; zero is a good number.
 	Workers int

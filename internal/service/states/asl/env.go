@@ -45,6 +45,7 @@ const (
 	ErrQuery            = "States.QueryEvaluationError"
 	ErrItemReader       = "States.ItemReaderFailed"
 	ErrResultWriter     = "States.ResultWriterFailed"
+	ErrPermissions      = "States.Permissions"
 	ErrTolerated        = "States.ExceedToleratedFailureThreshold"
 )
 
