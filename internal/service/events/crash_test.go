@@ -129,3 +129,35 @@ func TestCrash_EV032_EV056(t *testing.T) {
 		})
 	}
 }
+
+// TestScheduledCrash lets the process die after every single write between two times of a rule with a schedule.
+func TestScheduledCrash_EV017(t *testing.T) {
+	for writes := int64(1); writes < 24; writes++ { // with none, it does not begin
+		t.Run(fmt.Sprint("after ", writes), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				stores, b := mem.New(), busmem.New()
+				f := start(t, stores, b, nil)
+				f.ok("PutRule", object{"Name": "r", "ScheduleExpression": "rate(10 minutes)"})
+				f.ok("PutTargets", object{"Rule": "r", "Targets": []object{{"Id": "q", "Arn": f.queue("q"), "InputPath": "$.time"}}})
+				time.Sleep(5 * time.Minute)
+				f.stop()
+
+				p := bustest.NewMortal(writes)
+				f = start(t, p.Stores(stores), p.Bus(b), nil)
+				select {
+				case <-p.Dead():
+				case <-time.After(20 * time.Minute):
+				}
+				f.stop()
+
+				f = start(t, stores, b, nil)
+				defer f.stop()
+				time.Sleep(time.Until(time.Date(2000, 1, 1, 0, 35, 0, 0, time.UTC)))
+				bodies, _ := f.received("q", 1)
+				if got := strings.Join(bodies, " "); got != `"2000-01-01T00:10:00Z" "2000-01-01T00:20:00Z" "2000-01-01T00:30:00Z"` {
+					t.Error(got)
+				}
+			})
+		})
+	}
+}

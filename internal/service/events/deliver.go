@@ -247,7 +247,7 @@ func (s *Service) sendTo(ctx context.Context, r *readyRule, t *shapes.Target, j 
 		sum := sha256.Sum256([]byte(r.arn() + "\n" + *t.Id))
 		to.Name = j.ID + "_" + hex.EncodeToString(sum[:])[:36]
 	}
-	if attempt > 1 && bytes.Contains(payload, []byte(j.ID)) {
+	if (attempt > 1 || j.Ingested.Before(s.began)) && bytes.Contains(payload, []byte(j.ID)) { // after a crash, attempts begin anew
 		to.Perhaps = &delivery.Perhaps{Unique: j.ID, Since: j.Ingested}
 	}
 	if t.SqsParameters != nil {

@@ -50,6 +50,7 @@ type Service struct {
 	timers       *bus.Later
 	replayJobs   *bus.Later
 	done         *delivery.Memory // jobs whose events may be sent again
+	began        time.Time        // what is older may have been in the hands of a process that died
 	limits       limits
 	tokens       tokens
 }
@@ -58,6 +59,7 @@ type Service struct {
 func New(cfg Config) *Service {
 	later := func(name string) *bus.Later { return &bus.Later{Bus: cfg.Bus, Name: name} }
 	s := &Service{cfg: cfg, deliveries: later(deliveryQueue), timers: later(scheduleQueue), replayJobs: later(replayQueue)}
+	s.began = time.Now()
 	s.done = delivery.NewMemory(cfg.Stores, "events-done", cfg.Log)
 	s.index.init()
 	s.buses = follow.New[eventBus](cfg.Stores, storeName, "bus/", cfg.Log, nil)

@@ -73,19 +73,19 @@ func (s *Service) runSchedules(ctx context.Context) error {
 			s.cfg.Log.Error("a timer cannot be read and is dropped", "job", j.ID, "err", err)
 			return nil
 		}
-		return s.fire(ctx, t, j.Attempt > 1)
+		return s.fire(ctx, t)
 	})
 }
 
 // fire claims one time of a rule by its document, so that of several nodes one goes on; then it sends the event and the next timer.
-// A node that dies between leaves a claim and a timer that comes again: then the event is sent again. A timer that does not come
-// again, but finds its time claimed, was sent by somebody who was late.
-func (s *Service) fire(ctx context.Context, t tick, again bool) error {
+// A node that dies between leaves a claim and a timer that comes again: then the event is sent again, and is the same event. So is
+// that of a timer that somebody sent late.
+func (s *Service) fire(ctx context.Context, t tick) error {
 	at := time.Now()
 	claimed := false
 	r, err := s.rules.Edit(ctx, t.Key, func(r *rule) (*rule, error) {
 		claimed = false
-		if r == nil || !r.active() || !r.Due.Equal(t.Due) && (!again || !r.Fired.Equal(t.Due)) {
+		if r == nil || !r.active() || !r.Due.Equal(t.Due) && !r.Fired.Equal(t.Due) {
 			return nil, follow.ErrUnchanged
 		}
 		claimed = true

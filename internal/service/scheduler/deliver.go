@@ -88,7 +88,7 @@ func (s *Service) attempt(ctx context.Context, c call, attempt int) error {
 	if p := c.Target.EventBridgeParameters; p != nil {
 		t.EventSource, t.DetailType, t.Resources = value(p.Source), value(p.DetailType), []string{c.Schedule}
 	}
-	if attempt > 1 && bytes.Contains(payload, []byte(c.Execution)) {
+	if (attempt > 1 || c.First.Before(s.began)) && bytes.Contains(payload, []byte(c.Execution)) {
 		t.Perhaps = &delivery.Perhaps{Unique: c.Execution, Since: c.Due}
 	}
 	err = s.cfg.Targets.Send(ctx, t, payload)

@@ -52,18 +52,18 @@ func (s *Service) runTimers(ctx context.Context) error {
 			s.cfg.Log.Error("a timer cannot be read and is dropped", "job", j.ID, "err", err)
 			return nil
 		}
-		return s.fire(ctx, t, j.Attempt > 1)
+		return s.fire(ctx, t)
 	})
 }
 
 // fire claims one time of a schedule by its document, so that of several nodes one goes on; then it sends the call and the next
-// timer. A node that dies between leaves a claim and a timer that comes again: then the call is sent again. A timer that does not
-// come again, but finds its time claimed, was sent by somebody who was late.
-func (s *Service) fire(ctx context.Context, t tick, again bool) error {
+// timer. A node that dies between leaves a claim and a timer that comes again: then the call is sent again, and is the same call. So
+// is that of a timer that somebody sent late.
+func (s *Service) fire(ctx context.Context, t tick) error {
 	at, claimed := time.Now(), false
 	e, err := s.schedules.Edit(ctx, t.Key, func(e *entry) (*entry, error) {
 		claimed = false
-		if e == nil || e.State == "DISABLED" || !e.Due.Equal(t.Due) && (!again || !e.Fired.Equal(t.Due)) {
+		if e == nil || e.State == "DISABLED" || !e.Due.Equal(t.Due) && !e.Fired.Equal(t.Due) {
 			return nil, follow.ErrUnchanged
 		}
 		claimed = true

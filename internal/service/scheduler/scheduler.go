@@ -40,6 +40,7 @@ type Service struct {
 	timers    *bus.Later
 	calls     *bus.Later
 	done      *delivery.Memory // calls that were made
+	began     time.Time        // what is older may have been in the hands of a process that died
 }
 
 // New returns the service. It answers while Run runs.
@@ -50,6 +51,7 @@ func New(cfg Config) *Service {
 		schedules: follow.New[entry](cfg.Stores, storeName, "schedule/", cfg.Log, nil),
 		timers:    &bus.Later{Bus: cfg.Bus, Name: "scheduler-timers"},
 		calls:     &bus.Later{Bus: cfg.Bus, Name: "scheduler-calls"},
+		began:     time.Now(),
 		done:      delivery.NewMemory(cfg.Stores, "scheduler-done", cfg.Log),
 	}
 }
