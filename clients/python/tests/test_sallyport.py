@@ -1,6 +1,7 @@
 """Run with `python3 -m unittest discover tests`, or with pytest."""
 
 import base64
+import importlib.util
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ import sallyport  # noqa: E402
 
 os.environ.setdefault("SALLYPORT", str(here.parents[2] / "bin" / "sallyport"))
 missing = not shutil.which(os.environ["SALLYPORT"]) and os.environ.get("CI") != "true"
+without_pytest = not importlib.util.find_spec("pytest") and os.environ.get("CI") != "true"
 
 
 def ask(url, text):
@@ -81,18 +83,9 @@ class Test(unittest.TestCase):
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection((to.hostname, to.port))
 
+    @unittest.skipIf(without_pytest, "pytest is not installed")
     def test_shared_servers(self):
-        try:
-            from sallyport.pytest_plugin import Servers
-        except ImportError:
-            import types
-            stub = types.ModuleType("pytest")  # the plugin needs of it, while it is read, a decorator alone
-            stub.fixture = lambda *f, **_: f[0] if f else lambda g: g
-            sys.modules["pytest"] = stub
-            try:
-                from sallyport.pytest_plugin import Servers
-            finally:
-                del sys.modules["pytest"]
+        from sallyport.pytest_plugin import Servers
         servers = Servers()
         one, again = servers.get(here / "template.yaml"), servers.get(str(here / "template.yaml"))
         self.assertIs(one, again)
@@ -101,11 +94,8 @@ class Test(unittest.TestCase):
         with self.assertRaises(OSError):
             ask(one.url(), "x")
 
+    @unittest.skipIf(without_pytest, "pytest is not installed")
     def test_fixture(self):
-        try:
-            import pytest  # noqa: F401
-        except ImportError:
-            self.skipTest("pytest is not installed")
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "test_it.py").write_text(
                 "import pytest\n"
