@@ -212,7 +212,7 @@ func TestCache(t *testing.T) {
 
 // FuzzPath asserts that any path either is refused or leads to something that can be printed, in bounded time, and leaves the document alone.
 func FuzzPath(f *testing.F) {
-	for _, p := range []string{`$.store.book[?(@.price < 10 && @.isbn =~ /x/i)].title`, `$..*`, `$['a','b'][1:-1]`, `$.concat("a", $.b)`, `$..x.sum()`, `$[?(@.a in ['x'] || !(@ size 1))]`, `@.x`} {
+	for _, p := range []string{`$.store.book[?(@.price < 10 && @.isbn =~ /x/i)].title`, `$..*`, `$['a','b'][1:-1]`, `$.concat("a", $.b)`, `$..x.sum()`, `$..sum()`, `$[?(@.a in ['x'] || !(@ size 1))]`, `@.x`} {
 		f.Add(p, `{"a":[1,{"b":"c"}],"x":null}`)
 	}
 	f.Add(`$.book[*]`, store)

@@ -234,6 +234,9 @@ func (w *walker) scan(r *results, steps []step, v any) error {
 	if err := w.visit(); err != nil {
 		return err
 	}
+	if len(steps) == 0 { // "$..sum()" looks for nothing, and finds it nowhere
+		return nil
+	}
 	o, isObject := v.(*json.Object)
 	_, isList := v.([]any)
 	if !isObject && !isList {
