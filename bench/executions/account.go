@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -74,39 +75,57 @@ func read(s *server) (seen map[int][]int, total int, err error) {
 	}
 }
 
-// reportWaits prints how late the waits of a thousand executions ended.
-func reportWaits(s *server, machine string, wait int) error {
-	var list struct {
-		Executions []struct{ ExecutionArn string }
-	}
-	if err := s.call("states", "ListExecutions", map[string]any{"stateMachineArn": machine, "maxResults": 1000}, &list); err != nil {
-		return err
-	}
+// reportWaits prints by how much the waits of the executions were too long.
+func reportWaits(s *server, executions []string, wait int) error {
+	var mu sync.Mutex  // guards late and failed
 	var late []float64 // seconds
-	for _, x := range list.Executions {
-		var history struct {
-			Events []struct {
-				Type      string
-				Timestamp float64
+	var failed error
+	var readers sync.WaitGroup
+	const readersAtOnce = 4
+	for r := range readersAtOnce {
+		readers.Go(func() {
+			for i := r; i < len(executions); i += readersAtOnce {
+				some, err := waitsOf(s, executions[i], wait)
+				mu.Lock()
+				late = append(late, some...)
+				if err != nil {
+					failed = err
+				}
+				mu.Unlock()
 			}
-		}
-		if err := s.call("states", "GetExecutionHistory", map[string]any{"executionArn": x.ExecutionArn, "maxResults": 1000}, &history); err != nil {
-			return err
-		}
-		var entered float64
-		for _, e := range history.Events {
-			switch e.Type {
-			case "WaitStateEntered":
-				entered = e.Timestamp
-			case "WaitStateExited":
-				late = append(late, e.Timestamp-entered-float64(wait))
-			}
-		}
+		})
 	}
-	if len(late) == 0 {
-		return errors.New("no execution has waited")
+	readers.Wait()
+	if failed != nil {
+		return failed
+	}
+	if len(late) != (steps-1)*len(executions) {
+		return fmt.Errorf("the histories have %d waits, want %d", len(late), (steps-1)*len(executions))
 	}
 	slices.Sort(late)
-	fmt.Printf("waits ended late by %.0f ms (median), %.0f ms (99th percentile), %.0f ms (most)\n", 1000*late[len(late)/2], 1000*late[len(late)*99/100], 1000*late[len(late)-1])
+	fmt.Printf("waits of %d s ended late by %.0f ms (median), %.0f ms (99th percentile), %.0f ms (most)\n", wait, 1000*late[len(late)/2], 1000*late[len(late)*99/100], 1000*late[len(late)-1])
 	return nil
+}
+
+// waitsOf returns by how many seconds the waits of an execution were too long.
+func waitsOf(s *server, execution string, wait int) (late []float64, err error) {
+	var history struct {
+		Events []struct {
+			Type      string
+			Timestamp float64
+		}
+	}
+	if err := s.call("states", "GetExecutionHistory", map[string]any{"executionArn": execution, "maxResults": 1000}, &history); err != nil {
+		return nil, err
+	}
+	var entered float64
+	for _, e := range history.Events {
+		switch e.Type {
+		case "WaitStateEntered":
+			entered = e.Timestamp
+		case "WaitStateExited":
+			late = append(late, e.Timestamp-entered-float64(wait))
+		}
+	}
+	return late, nil
 }

@@ -19,6 +19,9 @@ func OpenSpread(ctx context.Context, b Bus, name string, parts int) (Queue, erro
 	if parts <= 1 {
 		return b.Queue(ctx, name)
 	}
+	if err := CheckQueue(name); err != nil {
+		return nil, err
+	}
 	q := make(spread, parts)
 	errs := make([]error, parts)
 	var opening sync.WaitGroup
@@ -48,18 +51,24 @@ func (q spread) part(id string) int {
 	return int(h.Sum32() % uint32(len(q)))
 }
 
-// Run gives each part its share of the workers. Its parts must not be run with fewer workers than there are parts.
+// Run lets each part have up to twice its share of the workers, and all of them not more than there are.
 func (q spread) Run(ctx context.Context, workers int, f func(ctx context.Context, job Job) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	free := make(chan struct{}, workers)
+	share := min(workers, 2*(workers+len(q)-1)/len(q))
 	var running sync.WaitGroup
-	for i, part := range q {
-		share := workers / len(q)
-		if i < workers%len(q) {
-			share++
-		}
+	for _, part := range q {
 		running.Go(func() {
-			cancel(part.Run(ctx, max(share, 1), f)) // all end with the first
+			cancel(part.Run(ctx, share, func(ctx context.Context, job Job) error { // all end with the first
+				select {
+				case free <- struct{}{}:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				defer func() { <-free }()
+				return f(ctx, job)
+			}))
 		})
 	}
 	running.Wait()

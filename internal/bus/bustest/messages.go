@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(testing.TB) bus.Bus) {
 	for name, f := range map[string]func(*testing.T, bus.Bus){
 		"publish": testPublish, "wildcards": testWildcards, "order": testOrder, "cancel": testCancel, "subjects": testSubjects, "slow_subscriber": testSlowSubscriber,
 		"request": testRequest, "request_groups": testRequestGroups, "request_concurrent": testRequestConcurrent, "serve_cancel": testServeCancel,
-		"queue": testQueue, "queue_ids": testQueueIDs, "queue_retry": testQueueRetry, "queue_schedule": testQueueSchedule, "queue_workers": testQueueWorkers,
+		"queue": testQueue, "queue_ids": testQueueIDs, "queue_retry": testQueueRetry, "queue_next": testQueueNext, "queue_schedule": testQueueSchedule, "queue_workers": testQueueWorkers,
 		"queue_stop": testQueueStop, "queue_long_job": testQueueLongJob, "queue_many_scheduled": testQueueManyScheduled,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, b) })

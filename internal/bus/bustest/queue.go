@@ -171,6 +171,48 @@ func testQueueRetry(t *testing.T, b bus.Bus) {
 	stop()
 }
 
+// testQueueNext wants a chain of jobs under one id, each in the place of the one before.
+func testQueueNext(t *testing.T, b bus.Bus) {
+	q := queue(t, b, "next")
+	jobs, stop := workOn(t, q, 1)
+	send(t, q, "chain", "0", time.Time{})
+	const n = 30
+	for i := range n {
+		d := receive(t, jobs)
+		if d.ID != "chain" || string(d.Data) != fmt.Sprint(i) || d.Attempt != 1 {
+			t.Errorf("job %+v, want %d", d.Job, i)
+		}
+		d.finish <- fmt.Errorf("wrapped: %w", &bus.Next{Data: fmt.Append(nil, i+1)})
+	}
+	d := receive(t, jobs)
+	due := time.Now().Add(time.Second)
+	d.finish <- &bus.Next{Data: []byte("later"), At: due}
+	send(t, q, "marker", "", time.Time{})
+	if d := receive(t, jobs); d.ID != "marker" {
+		t.Errorf("job %+v before it is due", d.Job)
+	} else {
+		d.finish <- nil
+	}
+	send(t, q, "chain", "refused: waits", time.Time{})
+	d = receive(t, jobs)
+	wantPunctual(t, d.at, due)
+	d.finish <- errors.New("try again")
+	d = receive(t, jobs)
+	if string(d.Data) != "later" || d.Attempt != 2 {
+		t.Errorf("job %+v, want the last of the chain again", d.Job)
+	}
+	d.finish <- nil
+	stop()
+	// Nothing of it is left.
+	send(t, q, "chain", "new", time.Time{})
+	jobs, stop = workOn(t, q, 1)
+	if d = receive(t, jobs); string(d.Data) != "new" || d.Attempt != 1 {
+		t.Errorf("job %+v after the chain", d.Job)
+	}
+	d.finish <- nil
+	stop()
+}
+
 func testQueueSchedule(t *testing.T, b bus.Bus) {
 	q := queue(t, b, "schedule")
 	jobs, stop := workOn(t, q, 1)

@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -138,6 +137,8 @@ type delivery struct {
 	job bus.Job
 	due time.Time // zero: at once
 	far bool      // the server keeps it until it is nearly due
+
+	reported time.Time // guarded by deliveries
 }
 
 // decode reads a delivery.
@@ -169,35 +170,32 @@ func (q *queue) decode(m *nats.Msg) (*delivery, error) {
 var (
 	ack      = []byte("+ACK")
 	progress = []byte("+WPI")
-	term     = []byte("+TERM")
 )
+
+func (d *delivery) answer(text []byte) {
+	d.q.conn.Publish(d.msg.Reply, text) //nolint:errcheck // else it comes again after ackWait
+}
 
 // giveBack returns the job to the server, which gives it to somebody after a while.
 func (d *delivery) giveBack(after time.Duration) {
-	nak := fmt.Appendf(nil, `-NAK {"delay": %d}`, max(after, 1).Nanoseconds())
-	d.q.conn.Publish(d.msg.Reply, nak) //nolint:errcheck // else it comes again after ackWait
+	d.answer(fmt.Appendf(nil, `-NAK {"delay": %d}`, max(after, 1).Nanoseconds()))
 }
 
-// settle tells the server what came of the job.
-func (d *delivery) settle(ctx context.Context, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
-	defer cancel()
-	if err == nil {
-		// The answer is waited for: whoever heard that the job is done may send its id again.
-		d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack) //nolint:errcheck // else it is done once more, as the contract allows
-		return
-	}
-	next, ok := errors.AsType[*bus.Next](err)
-	if !ok {
-		d.giveBack(bus.RetryDelay(err))
-		return
-	}
+// finish removes the job. The answer is waited for: whoever heard that the job is done may send its id again.
+func (d *delivery) finish(ctx context.Context) {
+	d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack) //nolint:errcheck // else it is done once more, as the contract allows
+}
+
+// follow puts the next job in the place of this one.
+func (d *delivery) follow(ctx context.Context, next *bus.Next) error {
 	m := nats.NewMsg(d.msg.Subject)
 	m.Header[headerExpected] = []string{strconv.FormatUint(d.seq, 10)}
 	if id := d.msg.Header.Get(headerID); id != "" {
 		m.Header[headerID] = []string{id}
 	}
-	if err := d.q.put(ctx, m, bytes.Clone(next.Data), next.At); err != nil && !errors.Is(err, errTaken) {
-		d.giveBack(time.Second)
+	err := d.q.put(ctx, m, next.Data, next.At)
+	if errors.Is(err, errTaken) {
+		return nil
 	}
+	return err
 }

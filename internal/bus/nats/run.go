@@ -3,6 +3,7 @@ package nats
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -18,7 +19,6 @@ const (
 	pullBeat   = 10 * time.Second       // the server speaks at least so often
 	pullPause  = 250 * time.Millisecond // after an error, for example while the server moves the queue
 	ackTimeout = 5 * time.Second
-	reportTick = 100 * time.Millisecond
 
 	// holdTime is how long before it is due a job may be kept in this process. The server's own delays are imprecise by as much as it has
 	// to do, so it keeps a job with a delay only until half of that.
@@ -29,7 +29,7 @@ const (
 )
 
 func (q *queue) Run(ctx context.Context, workers int, f func(ctx context.Context, job bus.Job) error) error {
-	r := &runner{q: q, workers: workers, f: f, finished: make(chan struct{}, workers), ours: deliveries{set: map[*delivery]struct{}{}}}
+	r := &runner{q: q, workers: workers, f: f, finished: make(chan struct{}, workers), ours: deliveries{set: map[uint64]*delivery{}, over: map[uint64]struct{}{}}}
 	stop := make(chan struct{})
 	var reporter sync.WaitGroup
 	reporter.Go(func() { r.ours.report(stop) })
@@ -143,11 +143,12 @@ func (r *runner) take(m *nats.Msg) {
 	r.open = max(r.open-1, 0)
 	d, err := r.q.decode(m)
 	if err != nil {
-		r.q.conn.Publish(m.Reply, append(append(term, ' '), err.Error()...)) //nolint:errcheck // not ours: nobody can do it
+		r.q.conn.Publish(m.Reply, fmt.Appendf(nil, "+TERM %s", err)) //nolint:errcheck // not ours: nobody can do it
 		return
 	}
 	wait := d.due.Sub(r.heard)
 	switch {
+	case r.ours.know(d):
 	case d.due.IsZero() || wait <= 0:
 		r.ours.add(d)
 		r.ready = append(r.ready, d)
@@ -174,9 +175,7 @@ func (r *runner) work(ctx context.Context) {
 		r.ready = r.ready[1:]
 		r.busy++
 		r.running.Go(func() {
-			err := r.f(ctx, d.job)
-			r.ours.remove(d)
-			d.settle(ctx, err)
+			r.settle(ctx, d, r.f(ctx, d.job))
 			r.finished <- struct{}{}
 		})
 	}
@@ -210,61 +209,26 @@ func (h *heldJobs) Pop() any {
 	return d
 }
 
-// deliveries are the jobs that this process has.
-type deliveries struct {
-	mu    sync.Mutex // guards all below
-	set   map[*delivery]struct{}
-	order []reported // who is reported next stands first; some are no longer in the set
-}
-
-type reported struct {
-	d  *delivery
-	at time.Time
-}
-
-func (d *deliveries) add(job *delivery) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.set[job] = struct{}{}
-	d.order = append(d.order, reported{job, time.Now()})
-}
-
-func (d *deliveries) remove(job *delivery) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.set, job)
-}
-
-// report tells the server, well within ackWait, that jobs are still ours.
-func (d *deliveries) report(stop <-chan struct{}) {
-	t := time.NewTicker(reportTick)
-	defer t.Stop()
-	for {
-		select {
-		case <-stop:
+// settle tells the server what came of a job.
+func (r *runner) settle(ctx context.Context, d *delivery, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	next, more := errors.AsType[*bus.Next](err)
+	switch {
+	case err == nil:
+		d.finish(ctx)
+	case more:
+		if err := d.follow(ctx, next); err != nil {
+			r.ours.remove(d)
+			d.giveBack(time.Second)
 			return
-		case <-t.C:
 		}
-		for d.reportNext() {
-		}
+	default:
+		r.ours.remove(d) // a report that came after would undo the delay
+		d.giveBack(bus.RetryDelay(err))
+		return
 	}
-}
-
-// reportNext reports the job that was not reported for longest, and tells whether there may be another.
-func (d *deliveries) reportNext() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	if len(d.order) == 0 || now.Sub(d.order[0].at) < ackWait/3 {
-		return false
-	}
-	job := d.order[0].d
-	d.order = d.order[1:]
-	if _, ok := d.set[job]; ok {
-		job.q.conn.Publish(job.msg.Reply, progress) //nolint:errcheck // the next one may arrive
-		d.order = append(d.order, reported{job, now})
-	}
-	return true
+	r.ours.done(d)
 }
 
 // sleep returns after d, or when ctx is done.

@@ -15,7 +15,7 @@ import (
 
 // storeParts is how many stores the executions are in, and how many queues their jobs. The engine puts what is written to one on the
 // disk before it takes the next, so there are several. The number must not change.
-const storeParts = 8
+const storeParts = 4
 
 // parts is a store that is made of several. Revisions are those of a document's part, and one Apply writes to one part.
 type parts []store.Store
