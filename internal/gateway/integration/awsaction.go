@@ -17,8 +17,8 @@ const contentTypeOfForms = "application/x-www-form-urlencoded"
 
 // aws completes an integration with a service of AWS.
 func (b Backends) aws(i *Integration, m *apigateway.Integration, st Stage) {
-	uri := expand(m.URI, st.Variables)
-	if function, err := functionOf(uri); err == nil {
+	uri := apigateway.Expand(m.URI, st.Variables)
+	if function, err := apigateway.FunctionARN(uri); err == nil {
 		b.customLambda(i, m, st, function)
 		return
 	}
@@ -27,7 +27,7 @@ func (b Backends) aws(i *Integration, m *apigateway.Integration, st Stage) {
 	if a.uri, err = readAWSURI(uri); err == nil {
 		a.requests, err = b.outgoings(m, st)
 	}
-	a.identity = b.identity(expand(m.CredentialsARN, st.Variables))
+	a.identity = b.identity(apigateway.Expand(m.CredentialsARN, st.Variables))
 	if err == nil && a.identity.nobody() {
 		err = errors.New("integrations with AWS services need credentials: set credentialsArn to a role that API Gateway may assume")
 	}

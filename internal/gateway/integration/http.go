@@ -23,7 +23,7 @@ const (
 
 // http completes an HTTP or HTTP_PROXY integration.
 func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
-	uri := expand(m.URI, st.Variables)
+	uri := apigateway.Expand(m.URI, st.Variables)
 	h := &httpBackend{api: st.API, name: uri, method: m.Method, proxy: m.Type == apigateway.HTTPProxy, target: readTarget(uri)}
 	var err error
 	if h.requests, err = b.outgoings(m, st); err != nil {
@@ -45,7 +45,7 @@ func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
 	}
 	link := ""
 	if m.ConnectionType == "VPC_LINK" {
-		link = expand(m.ConnectionID, st.Variables)
+		link = apigateway.Expand(m.ConnectionID, st.Variables)
 	}
 	h.by = b.HTTP.transport(link)
 	i.Upgrade, i.Values = h.proxy, h.requests.values()

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
@@ -94,7 +93,7 @@ type Backends struct {
 // AWS, with the reason.
 func (b Backends) Compile(m *apigateway.Integration, st Stage) *Integration {
 	i := &Integration{
-		Type: m.Type, Target: expand(m.URI, st.Variables), Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond, variables: st.Variables,
+		Type: m.Type, Target: apigateway.Expand(m.URI, st.Variables), Timeout: time.Duration(m.TimeoutMillis) * time.Millisecond, variables: st.Variables,
 	}
 	if i.Timeout <= 0 {
 		i.Timeout = DefaultTimeout
@@ -119,25 +118,4 @@ func (i *Integration) refuse(f *Failure) {
 	i.Inline = true
 	i.Problems = append(i.Problems, f)
 	i.call = func(context.Context, *Request) (Response, error) { return Response{}, f }
-}
-
-// expand replaces ${stageVariables.name} in a URI or ARN. AWS: what is missing is the empty string.
-func expand(s string, variables map[string]string) string {
-	const begin = "${stageVariables."
-	var out strings.Builder
-	for {
-		i := strings.Index(s, begin)
-		if i < 0 {
-			break
-		}
-		n := strings.IndexByte(s[i:], '}')
-		if n < 0 {
-			break
-		}
-		out.WriteString(s[:i])
-		out.WriteString(variables[s[i+len(begin):i+n]])
-		s = s[i+n+1:]
-	}
-	out.WriteString(s)
-	return out.String()
 }

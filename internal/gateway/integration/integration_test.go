@@ -54,27 +54,6 @@ func TestProxyResponse(t *testing.T) {
 	}
 }
 
-func TestFunctionOf(t *testing.T) {
-	const function = "arn:aws:lambda:us-east-1:000000000000:function:f"
-	for _, tt := range []struct{ name, uri, want string }{
-		{"long", "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/" + function + "/invocations", function},
-		{"alias", "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/" + function + ":live/invocations", function + ":live"},
-		{"bare", function, function},
-		{"no_invocations", "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/" + function, ""},
-		{"missing_alias", function + ":", ""},
-		{"other_service", "arn:aws:apigateway:us-east-1:sqs:path/0/q", ""},
-		{"url", "https://example.org", ""},
-		{"empty", "", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := functionOf(tt.uri)
-			if got != tt.want || (err == nil) != (tt.want != "") {
-				t.Errorf("functionOf(%q) = %q, %v, want %q", tt.uri, got, err, tt.want)
-			}
-		})
-	}
-}
-
 func TestMock(t *testing.T) {
 	type m = map[string]string
 	pong := []apigateway.IntegrationResponse{{Key: "/200/", ResponseTemplates: m{"$default": `{"message":"pong"}`}}}
@@ -169,17 +148,6 @@ func TestInline(t *testing.T) {
 				t.Errorf("inline is %v and values %v, want %v and %v", i.Inline, i.Values, tt.inline, tt.values)
 			}
 		})
-	}
-}
-
-func TestExpand(t *testing.T) {
-	v := map[string]string{"a": "x", "b": "y"}
-	for in, want := range map[string]string{
-		"plain": "plain", "${stageVariables.a}/${stageVariables.b}": "x/y", "-${stageVariables.none}-": "--", "${stageVariables.a": "${stageVariables.a",
-	} {
-		if got := expand(in, v); got != want {
-			t.Errorf("expand(%q) = %q, want %q", in, got, want)
-		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
-	"github.com/sallyport/sallyport/internal/arn"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/json"
 )
@@ -27,8 +26,8 @@ type Lambda interface {
 // lambda completes an AWS_PROXY integration.
 func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables map[string]string) {
 	i.Event = true
-	function, err := functionOf(expand(m.URI, variables))
-	by := b.invoker(expand(m.CredentialsARN, variables))
+	function, err := apigateway.FunctionARN(apigateway.Expand(m.URI, variables))
+	by := b.invoker(apigateway.Expand(m.CredentialsARN, variables))
 	switch {
 	case b.Lambda == nil && b.Local == nil:
 		i.refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
@@ -55,24 +54,6 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 	p := &proxy{lambda: b.Lambda, invoker: by, function: function}
 	i.Caller = by.caller
 	i.call = p.call
-}
-
-// functionOf returns the ARN of the function that a URI names: AWS's long form, or the bare ARN.
-func functionOf(uri string) (string, error) {
-	function := uri
-	if _, path, ok := strings.Cut(uri, ":lambda:path/"); ok {
-		_, f, found := strings.Cut(path, "/functions/")
-		f, suffix := strings.CutSuffix(f, "/invocations")
-		if !found || !suffix {
-			return "", fmt.Errorf("integration URI %q names no function", uri)
-		}
-		function = f
-	}
-	a, err := arn.Parse(function)
-	if err != nil || a.Service != "lambda" || !strings.HasPrefix(a.Resource, "function:") || strings.HasSuffix(function, ":") {
-		return "", fmt.Errorf("integration URI %q names no function", uri)
-	}
-	return function, nil
 }
 
 // A proxy hands events to one function.

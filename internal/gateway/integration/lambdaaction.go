@@ -21,7 +21,7 @@ type Queue interface {
 // customLambda completes an AWS integration with a function: templates make its event and the answer.
 func (b Backends) customLambda(i *Integration, m *apigateway.Integration, st Stage, function string) {
 	c := &customFunction{proxy: proxy{lambda: b.Lambda, function: function}, queue: b.Queue, responses: b.responses(m.Responses)}
-	c.invoker = b.invoker(expand(m.CredentialsARN, st.Variables))
+	c.invoker = b.invoker(apigateway.Expand(m.CredentialsARN, st.Variables))
 	var err error
 	c.requests, err = b.outgoings(m, st)
 	switch {
