@@ -74,11 +74,12 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/function" {
-		b.serveFunction(w, r, body, "")
+		b.serveFunction(w, r, body, "", "")
 		return
 	}
-	if token, ok := strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/function"), "/as/"); ok { // its API is called as all others are
-		b.serveFunction(w, r, body, token)
+	if rest, ok := strings.CutPrefix(strings.TrimSuffix(r.URL.Path, "/function"), "/as/"); ok { // its API is called as all others are
+		token, route, _ := strings.Cut(rest, "/")
+		b.serveFunction(w, r, body, token, route)
 		return
 	}
 	token, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/g/"), "/")
@@ -116,8 +117,8 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(res.Bytes, res.Body...))
 }
 
-// serveFunction answers a function that asks what to do.
-func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []byte, token string) {
+// serveFunction answers a function that asks what to do. Token and route are empty where its event tells them.
+func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []byte, token, route string) {
 	var call struct {
 		Event json.RawMessage
 		ARN   string
@@ -133,6 +134,9 @@ func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []b
 	}
 	_ = json.Unmarshal(call.Event, &event)
 	id, name := event.RequestContext.APIID, event.RequestContext.RouteKey
+	if route != "" {
+		name = route
+	}
 	if event.Type == "REQUEST" {
 		name = "authorizer"
 	}

@@ -34,9 +34,6 @@ func (r *run) push(ctx context.Context, method, body string, o pushOptions) (*an
 	path := o.path
 	if path == "" {
 		path = "/" + stageName + "/%40connections/" + url.QueryEscape(id)
-		if r.g.address != "" { // serverless-offline has no stage there
-			path = "/@connections/" + url.QueryEscape(id)
-		}
 	}
 	host := o.host
 	if host == "" {
@@ -45,6 +42,9 @@ func (r *run) push(ctx context.Context, method, body string, o pushOptions) (*an
 	_, base, prefix, err := r.g.at(host)
 	if err != nil {
 		return nil, err
+	}
+	if at, err := url.Parse(r.g.pushes); err == nil && r.g.pushes != "" && o.path == "" {
+		base, path = at.Scheme+"://"+at.Host, at.Path+url.QueryEscape(id)
 	}
 	q := request{service: "execute-api", method: method, url: base, target: prefix + path, host: host, body: body, key: &t.key}
 	if t.Sockets != "" {

@@ -122,7 +122,7 @@ var queryVersions = map[string]string{"iam": "2010-05-08", "sts": "2011-06-15", 
 
 // call runs an operation: a REST one if operation is "METHOD /path", else by the service's own protocol.
 func (t *Target) call(ctx context.Context, service, operation, body string) (*answer, error) {
-	if t.Offline != nil {
+	if t.Rival != nil {
 		return nil, errors.New("the target has no AWS APIs")
 	}
 	r := request{service: service, method: http.MethodPost, url: t.serviceURL(service), target: "/", body: body, key: &t.key, header: map[string]string{}}

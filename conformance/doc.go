@@ -7,7 +7,8 @@
 //	client.go     a signed client of AWS's APIs
 //	target.go     where the cases run, and what they need there: a role, two functions
 //	deploy.go     one API per group of cases
-//	offline.go    serverless-offline instead, which has no APIs to deploy by
+//	rival.go      other products instead, which have no APIs to deploy by: offline.go is serverless-offline, architect.go the sandbox of
+//	              Architect
 //	backend.go    what functions and HTTP integrations call: the runner itself, which tells them what to answer
 //	socket.go     a WebSocket client that can also do what clients may not
 //	run.go        groups and cases, one after the other

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,27 +9,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
-	"time"
 )
 
 // Offline is serverless-offline, a plugin of the Serverless Framework, as a target. It has no APIs to deploy by: each group of cases is
 // written as a serverless.yml and served by a process of its own. What cannot be written so, cannot be had there, and its cases fail.
 type Offline struct {
-	Dir string // where npm installed serverless (version 3, or osls under that name) and serverless-offline
-
-	mu   sync.Mutex // guards next
-	next int        // a port
+	Dir   string // where npm installed serverless (version 3, or osls under that name) and serverless-offline
+	ports ports
 }
 
-// offlineStart is how long a process may take until it serves.
-const offlineStart = time.Minute
-
-// open prepares a target that has nothing but sockets.
+// open implements Rival.
 func (o *Offline) open(t *Target) error {
-	t.account, t.prefix, o.next = "000000000000", "conformance", 13100
-	t.handler = "arn:aws:lambda:" + t.Region + ":" + t.account + ":function:handler"
+	t.nowhere()
 	_, err := os.Stat(filepath.Join(o.Dir, "node_modules", "serverless-offline"))
 	return err
 }
@@ -93,59 +83,24 @@ func (o *Offline) deploy(ctx context.Context, g *group) error {
 		return err
 	}
 	g.handles = p.handles
-	o.mu.Lock()
-	port := o.next
-	o.next += 10
-	o.mu.Unlock()
+	port := o.ports.take(3)
 	config, err := o.render(g, p, port)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(o.Dir, "group-*")
+	dir, err := g.folder(o.Dir, map[string][]byte{"serverless.yml": config, "index.js": []byte(handlerCode)})
 	if err != nil {
-		return err
-	}
-	g.undo = append(g.undo, func(context.Context) { os.RemoveAll(dir) })
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "serverless.yml"), config, 0o600), os.WriteFile(filepath.Join(dir, "index.js"), []byte(handlerCode), 0o600)); err != nil {
 		return err
 	}
 	cmd := exec.Command("node", filepath.Join(o.Dir, "node_modules", "serverless", "bin", "serverless.js"), "offline")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "SLS_TELEMETRY_DISABLED=1", "SLS_INTERACTIVE_SETUP_ENABLE=0", "SLS_NOTIFICATIONS_MODE=off")
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start serverless-offline: %w", err)
-	}
-	ready := make(chan error, 1)
-	go func() {
-		var said []string
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if said = append(said, lines.Text()); strings.Contains(lines.Text(), "[http for websocket] listening") {
-				ready <- nil
-			}
-		}
-		ready <- fmt.Errorf("serverless-offline ended: %s", brief(strings.Join(said, "\n")))
-	}()
-	g.undo = append(g.undo, func(context.Context) {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	select {
-	case err := <-ready:
-		if err != nil {
-			return err
-		}
-	case <-time.After(offlineStart):
-		return errors.New("serverless-offline does not serve")
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := g.start(ctx, cmd, "[http for websocket] listening"); err != nil {
+		return fmt.Errorf("serverless-offline: %w", err)
 	}
 	g.address = net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
-	g.api = "private" // what it calls every API
+	g.pushes = "http://" + g.address + "/@connections/" // there is no stage
+	g.api = "private"                                   // what it calls every API
 	g.vars["api"], g.vars["host"] = g.api, g.t.host(g.api)
 	return nil
 }

@@ -77,6 +77,7 @@ type group struct {
 	token   string // in the URL of its HTTP backend
 	api     string
 	address string // of a process of its own; empty: the target's
+	pushes  string // URL before a connection id, of such a process
 	direct  bool   // has functions that are not given events
 	vars    variables
 	handles []Line
@@ -105,13 +106,13 @@ func (t *Target) runGroup(ctx context.Context, g *Group, cases []*Case) []Result
 	}()
 	var err error
 	for _, l := range g.API {
-		if l.Word == "before" && err == nil && t.Offline == nil {
+		if l.Word == "before" && err == nil && t.Rival == nil {
 			err = r.before(ctx, l)
 		}
 	}
 	if err == nil {
-		if t.Offline != nil {
-			err = t.Offline.deploy(ctx, r)
+		if t.Rival != nil {
+			err = t.Rival.deploy(ctx, r)
 		} else {
 			err = t.deploy(ctx, r)
 		}

@@ -28,8 +28,8 @@ type Target struct {
 	// Sockets is the address of a stage with {api}, {region} and {stage} in it. Empty: AWS's host name, on AWS itself or by way of Endpoint.
 	Sockets string
 
-	// Offline has the cases run by serverless-offline; nil: by the APIs of Endpoint or AWS.
-	Offline *Offline
+	// Rival has the cases run by another product, which has no APIs to deploy by; nil: by the APIs of Endpoint or AWS.
+	Rival Rival
 
 	// Listen is where the runner listens for functions and HTTP integrations, and Public the URL by which the target reaches it.
 	// Empty: a port of this machine.
@@ -73,8 +73,8 @@ func (t *Target) Open(ctx context.Context) (err error) {
 	var id [3]byte
 	_, _ = rand.Read(id[:])
 	t.prefix = "conformance-" + hex.EncodeToString(id[:])
-	if t.Offline != nil {
-		return t.Offline.open(t)
+	if t.Rival != nil {
+		return t.Rival.open(t)
 	}
 	a, err := t.call(ctx, "sts", "GetCallerIdentity", "")
 	if err != nil {

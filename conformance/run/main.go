@@ -3,6 +3,7 @@
 //	go run ./conformance/run                                    Sallyport, in this process
 //	go run ./conformance/run -endpoint http://127.0.0.1:4566    a server that runs, Sallyport or another
 //	go run ./conformance/run -offline DIR                       serverless-offline, which npm installed in DIR
+//	go run ./conformance/run -architect DIR                     @architect/sandbox, which npm installed in DIR
 //	go run ./conformance/run -aws -region eu-west-1             AWS itself; costs money
 //
 // Keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
@@ -29,7 +30,7 @@ import (
 
 type options struct {
 	endpoint, sockets, region, name string
-	offline                         string
+	offline, architect              string
 	aws, yes, wait, verbose, quick  bool
 	listen, public, only, write     string
 	parallel                        int
@@ -41,6 +42,7 @@ func main() {
 	flag.StringVar(&o.endpoint, "endpoint", "", "URL of the AWS APIs of a server that runs; empty: Sallyport in this process")
 	flag.StringVar(&o.sockets, "sockets", "", "address of a stage with {api}, {region} and {stage} in it; empty: AWS's host name in the Host header")
 	flag.StringVar(&o.offline, "offline", "", "folder with node_modules/serverless (version 3, or osls under that name) and serverless-offline: run against that")
+	flag.StringVar(&o.architect, "architect", "", "folder with node_modules/@architect/sandbox: run against that")
 	flag.StringVar(&o.region, "region", "us-east-1", "")
 	flag.StringVar(&o.name, "name", "", "what the target is called in the report")
 	flag.BoolVar(&o.aws, "aws", false, "run against AWS: creates and deletes APIs, functions, roles and users, and costs money")
@@ -101,7 +103,7 @@ func run(ctx context.Context, o options) (failing bool, err error) {
 		}
 	}
 	tests := map[int]bool{}
-	if !o.quick && o.endpoint == "" && o.offline == "" && !o.aws && o.only == "" {
+	if !o.quick && o.endpoint == "" && o.offline+o.architect == "" && !o.aws && o.only == "" {
 		if tests, err = passedTests(ctx); err != nil {
 			return false, err
 		}
@@ -131,8 +133,13 @@ func target(ctx context.Context, o options) (*conformance.Target, func(), error)
 		return t, func() {}, prepareAWS(t, o)
 	case o.offline != "":
 		dir, err := filepath.Abs(o.offline)
-		t.Offline = &conformance.Offline{Dir: dir}
+		t.Rival = &conformance.Offline{Dir: dir}
 		t.Name = cmp.Or(t.Name, "serverless-offline")
+		return t, func() {}, err
+	case o.architect != "":
+		dir, err := filepath.Abs(o.architect)
+		t.Rival = &conformance.Architect{Dir: dir}
+		t.Name = cmp.Or(t.Name, "@architect/sandbox")
 		return t, func() {}, err
 	case o.endpoint == "":
 		stop, err := startHere(ctx, t)
