@@ -25,9 +25,10 @@ func (s *Server) newMessaging(stores store.Stores, b bus.Bus, functions *lambda.
 	s.sender = delivery.New(functions, services{s})
 	s.Logs.Connect(functions)
 	web := newWeb()
+	s.events = events.New(events.Config{Stores: stores, Bus: b, Targets: s.sender, Web: web, Log: cfg.Log})
 	return []service{
 		{"queues", sqs.New(sqs.Config{Stores: stores, LaxPermissions: cfg.LaxPermissions, Log: cfg.Log})},
-		{"events", events.New(events.Config{Stores: stores, Bus: b, Targets: s.sender, Web: web, Log: cfg.Log})},
+		{"events", s.events},
 		{"topics", sns.New(sns.Config{Stores: stores, Bus: b, Targets: s.sender, Web: web, LaxPermissions: cfg.LaxPermissions, Log: cfg.Log})},
 		{"schedules", scheduler.New(scheduler.Config{Stores: stores, Bus: b, Targets: s.sender, Log: cfg.Log})},
 	}
@@ -64,7 +65,7 @@ func (d destinations) Deliver(ctx context.Context, arn string, record []byte, at
 	return d.s.sender.Send(ctx, t, record)
 }
 
-// A web makes HTTP calls for API destinations and subscriptions.
+// A web makes HTTP calls for API destinations, subscriptions and tasks.
 type web struct{ client *http.Client }
 
 func newWeb() web {
@@ -76,21 +77,33 @@ const maxAnswer = 1 << 20
 
 // Do implements events.Web.
 func (w web) Do(ctx context.Context, method, url string, header map[string]string, body []byte) (int, []byte, error) {
+	all := make(map[string][]string, len(header))
+	for k, v := range header {
+		all[k] = []string{v}
+	}
+	status, _, answer, err := w.Fetch(ctx, method, url, all, body)
+	return status, answer, err
+}
+
+// Fetch implements states.Web.
+func (w web) Fetch(ctx context.Context, method, url string, header map[string][]string, body []byte) (status int, answer map[string][]string, content []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, fmt.Errorf("make request: %w", err)
+		return 0, nil, nil, fmt.Errorf("make request: %w", err)
 	}
-	for k, v := range header {
-		req.Header.Set(k, v)
+	for k, values := range header {
+		req.Header.Del(k)
+		for _, v := range values {
+			req.Header.Add(k, v)
+		}
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return 0, nil, fmt.Errorf("read answer: %w", err)
+	if content, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return 0, nil, nil, fmt.Errorf("read answer: %w", err)
 	}
-	return resp.StatusCode, answer, nil
+	return resp.StatusCode, resp.Header, content, nil
 }

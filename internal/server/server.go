@@ -33,6 +33,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
 	"github.com/sallyport/sallyport/internal/service/connections"
 	"github.com/sallyport/sallyport/internal/service/dynamodb"
+	"github.com/sallyport/sallyport/internal/service/events"
 	"github.com/sallyport/sallyport/internal/service/events/delivery"
 	"github.com/sallyport/sallyport/internal/service/iam"
 	"github.com/sallyport/sallyport/internal/service/lambda"
@@ -66,6 +67,7 @@ type Server struct {
 	http           *http.Server
 	catalog        *awsapi.Catalog
 	tasks          tasks
+	events         *events.Service
 	sender         *delivery.Sender
 	gate           *awsapi.Gatekeeper
 	client         *integration.HTTPClient
@@ -166,8 +168,11 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	functions, pool := s.newFunctions(stores, b, objects)
 	apis := apigatewayv2.New(stores, cfg.Log)
 	tables := dynamodb.New(stores, cfg.Log)
+	messaging := s.newMessaging(stores, b, functions)
 	roles := machineRoles{s.identity, cfg.EnforceIAM}
-	machines := states.New(states.Config{Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Roles: roles, Now: cfg.Now, Log: cfg.Log})
+	machines := states.New(states.Config{
+		Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Roles: roles, Web: newWeb(), Connections: s.events, Now: cfg.Now, Log: cfg.Log,
+	})
 
 	// A service is one line here: what it answers, makes for CloudFormation, and runs follows from its methods.
 	services := []service{
@@ -182,7 +187,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"state machines", machines},
 		{"metrics", s.newMetrics(stores, node)},
 	}
-	services = append(services, s.newMessaging(stores, b, functions)...)
+	services = append(services, messaging...)
 	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
 		Objects: objects, Functions: functions, ResponseURL: s.responseURL,
 	})
@@ -264,7 +269,7 @@ func (s *Server) newFunctions(stores store.Stores, b bus.Bus, objects *s3.Servic
 	return lambda.New(lambda.Config{
 		Stores: stores, Bus: b, Pool: processPool{pool, cfg.Functions}, Roles: s.identity, Objects: objects, Logs: s.Logs,
 		CodeDir: filepath.Join(cfg.Data, "code"), LocalCode: cfg.LocalCode, LaxPermissions: cfg.LaxPermissions,
-		Extra: s.functionVariables, Destinations: destinations{s}, Log: cfg.Log,
+		Extra: s.functionVariables, Destinations: destinations{s}, Sources: services{s}, Log: cfg.Log,
 		Modules: func(ctx context.Context, runtime, codeDir string) ([]string, error) {
 			return bundles.Modules(ctx, sdk.Function{Runtime: runtime, CodeDir: codeDir})
 		},

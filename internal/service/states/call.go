@@ -22,6 +22,8 @@ type taskCall struct {
 	resource *asl.Resource
 	task     machine.Task
 	reading  *reading
+	trace    *webTrace // of TestState; nil: nobody looks
+	reveal   bool      // what is secret, too
 }
 
 func (s *Service) newCall(x *execution, turn *machine.Turn, t *machine.Thread) *taskCall {
@@ -80,7 +82,7 @@ func (c *taskCall) run(ctx context.Context) machine.Result {
 	case "apigateway":
 		return c.apiGateway(ctx, params)
 	case "http":
-		return failed("States.Http.Socket", "Sallyport does not make HTTP tasks. Call the endpoint from a function instead.")
+		return c.web(ctx, params)
 	}
 	return failed(asl.ErrTaskFailed, "Sallyport does not have the service %s, which the task %s needs.", c.resource.Service, c.resource.ARN)
 }

@@ -44,8 +44,11 @@ type Config struct {
 	Objects Objects
 	// Roles says what the roles of machines may do; nil: all of them may do everything.
 	Roles Roles
-	Log   *slog.Logger
-	Now   func() time.Time // nil: time.Now
+	// Web and Connections are for HTTP tasks, which fail without them.
+	Web         Web
+	Connections Connections
+	Log         *slog.Logger
+	Now         func() time.Time // nil: time.Now
 
 	// Workers is how many activations run at once; zero is a good number.
 	Workers int

@@ -256,7 +256,17 @@ func (t *stateTest) call(ctx context.Context, turn *machine.Turn, x *execution, 
 		v, _ := asl.Decode(p.Result)
 		return machine.Result{Output: asl.Encode(v)}
 	}
-	return t.s.newCall(x, turn, th).run(ctx)
+	c := t.s.newCall(x, turn, th)
+	if deref(t.in.InspectionLevel) == "TRACE" {
+		c.trace, c.reveal = new(webTrace), deref(t.in.RevealSecrets)
+		defer func() {
+			if c.trace.request != nil {
+				t.seen.Set("request", c.trace.request)
+				t.seen.Set("response", c.trace.response)
+			}
+		}()
+	}
+	return c.run(ctx)
 }
 
 func (t *stateTest) output(p *machine.Probe) *testStateOutput {
