@@ -15,6 +15,9 @@ import (
 const (
 	maxLive      = 65536     // lines that wait to be told
 	maxLiveBytes = 256 << 10 // bytes of one message on the bus
+
+	// liveEvery is how long lines wait for others that are told with them. The first after a silence does not wait.
+	liveEvery = 20 * time.Millisecond
 )
 
 // A Filter says which lines Tail follows, in the account and region of its context.
@@ -96,6 +99,8 @@ func subjectOf(p place, group string) string {
 }
 
 func (s *Service) liveLoop(ctx context.Context) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for {
 		select {
 		case <-s.writer.wakeLive:
@@ -103,29 +108,43 @@ func (s *Service) liveLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		pause.Reset(liveEvery)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
-// tellPending tells the lines that Append took since the last time.
+// tellPending tells the lines that Append took since the last time, those of a stream together.
 func (s *Service) tellPending(ctx context.Context) {
 	w := &s.writer
 	w.mu.Lock()
 	records := w.live
 	w.live = nil
 	w.mu.Unlock()
-	for len(records) > 0 {
-		n, size := 0, 0
-		for n < len(records) && records[n].key == records[0].key && (n == 0 || size+len(records[n].message) < maxLiveBytes) {
-			size += len(records[n].message)
-			n++
+	var keys []logKey // in the order of appearance
+	streams := map[logKey][]event{}
+	for _, r := range records {
+		if streams[r.key] == nil {
+			keys = append(keys, r.key)
 		}
-		m := liveMessage{Group: records[0].key.group, Stream: records[0].key.stream}
-		for _, r := range records[:n] {
-			m.Times = append(m.Times, r.at)
-			m.Messages = append(m.Messages, r.message)
+		streams[r.key] = append(streams[r.key], r.event)
+	}
+	for _, key := range keys {
+		for events := streams[key]; len(events) > 0; {
+			m := liveMessage{Group: key.group, Stream: key.stream}
+			n, size := 0, 0
+			for n < len(events) && (n == 0 || size+len(events[n].message) < maxLiveBytes) {
+				m.Times = append(m.Times, events[n].at)
+				m.Messages = append(m.Messages, events[n].message)
+				size += len(events[n].message)
+				n++
+			}
+			s.publish(ctx, key, m)
+			events = events[n:]
 		}
-		s.publish(ctx, records[0].key, m)
-		records = records[n:]
 	}
 }
 
