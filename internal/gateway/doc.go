@@ -27,8 +27,9 @@
 // connection has none of its own.
 //
 // A slow backend does not hold back the next message, as on AWS: messages of one connection are begun in order, up to
-// Config.Concurrency of them run at the same time, and replies leave as they come. What a backend sees of two that were begun within
-// microseconds of each other is the scheduler's choice; with a Concurrency of 1 the order is strict. A client that is further ahead has
+// Config.Concurrency of them run at the same time, and replies leave as they come. A message begins when Lambda has handed the one before to
+// a process; of functions in this process, two that begin within microseconds of each other may still overtake, unless Concurrency is 1.
+// A client that is further ahead has
 // its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
 //
 // Logs, metrics and traces are made of this by package telemetry.

@@ -2,12 +2,17 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
@@ -76,6 +81,64 @@ func functionStage(g *Gateway) *stage {
 			ID: "i", Type: apigateway.AWSProxy, URI: "arn:aws:lambda:us-east-1:000000000000:function:f",
 		}},
 	}}, &g.cfg)
+}
+
+// An orderly is a function that keeps the order in which its events were begun.
+type orderly struct {
+	sleeper
+	mu     sync.Mutex
+	events []string
+}
+
+func (o *orderly) StartFrom(_ context.Context, _, _, _ string, event []byte) (func(context.Context) ([]byte, bool, error), error) {
+	_, body, _ := strings.Cut(string(event), `"body":`)
+	body, _, _ = strings.Cut(body, ",")
+	runtime.Gosched() // others may overtake, if they are let
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events = append(o.events, body)
+	return func(context.Context) ([]byte, bool, error) {
+		runtime.Gosched()
+		return []byte(`{}`), false, nil
+	}, nil
+}
+
+// TestMessagesBeginInOrder sends many messages on each of some connections at once, and looks that those of one begin in order.
+func TestMessagesBeginInOrder(t *testing.T) {
+	const sessions, messages = 4, 5000
+	fn := &orderly{}
+	g := New(Config{Backends: integration.Backends{Lambda: fn}})
+	st := functionStage(g)
+	want := map[byte][]string{}
+	var wg sync.WaitGroup
+	for n := range byte(sessions) {
+		for i := range messages {
+			want['a'+n] = append(want['a'+n], fmt.Sprintf("%q", string('a'+n)+fmt.Sprint(i)))
+		}
+		s := &session{}
+		wg.Go(func() {
+			for i := range messages {
+				c := g.newCall()
+				c.kind, c.s, c.st, c.r, c.m.at = Message, s, st, st.fallback, time.Now()
+				c.prepare([]byte(string('a'+n) + fmt.Sprint(i)))
+				for errors.Is(s.start(g, c, false), errTooFarAhead) {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if left := g.calls.close(t.Context()); left != 0 {
+		t.Fatalf("%d calls are left", left)
+	}
+	g.runners.stop()
+	got := map[byte][]string{}
+	for _, body := range fn.events {
+		got[body[1]] = append(got[body[1]], body)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("messages began in another order (-want +got):\n%s", diff)
+	}
 }
 
 // TestBlockedCallsHoldUpNobody begins a call on each of many connections, and looks that all of them run at once.

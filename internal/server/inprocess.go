@@ -26,12 +26,16 @@ type processPool struct {
 	functions map[string]Function
 }
 
-// Invoke implements lambda.Pool.
-func (p processPool) Invoke(ctx context.Context, spec *worker.Spec, in worker.Invocation) (worker.Result, error) {
+// Start implements lambda.Pool.
+func (p processPool) Start(ctx context.Context, spec *worker.Spec, in worker.Invocation) (func(context.Context) (worker.Result, error), error) {
 	f, ok := p.functions[spec.FunctionName]
 	if !ok {
-		return p.Pool.Invoke(ctx, spec, in)
+		return p.Pool.Start(ctx, spec, in)
 	}
+	return func(ctx context.Context) (worker.Result, error) { return invoke(ctx, f, in) }, nil
+}
+
+func invoke(ctx context.Context, f Function, in worker.Invocation) (worker.Result, error) {
 	began := time.Now()
 	payload, err := f.Invoke(ctx, in.Payload)
 	res := worker.Result{RequestID: in.RequestID, Payload: payload, Duration: time.Since(began)}

@@ -54,6 +54,7 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 	p := &proxy{lambda: b.Lambda, invoker: by, function: function}
 	i.Caller = by.caller
 	i.call = p.call
+	i.begin = p.beginner()
 }
 
 // A proxy hands events to one function.

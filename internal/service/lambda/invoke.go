@@ -20,24 +20,39 @@ const maxEvent = 1 << 20
 // failed; result then describes the error. A principal such as "apigateway.amazonaws.com" needs a statement in the function's resource
 // policy that matches sourceARN; a role's ARN does not. Errors are *awsapi.Error, but for ctx's.
 func (s *Service) InvokeFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) (result []byte, functionError bool, err error) {
-	t, err := findTarget(ctx, functionARN, "")
+	wait, err := s.StartFrom(ctx, principal, sourceARN, functionARN, event)
 	if err != nil {
 		return nil, false, err
+	}
+	return wait(ctx)
+}
+
+// StartFrom is the first step of InvokeFrom: events that were begun one after the other reach a function in that order, as far as processes
+// are there for them. wait is the rest, and must be called.
+func (s *Service) StartFrom(ctx context.Context, principal, sourceARN, functionARN string, event []byte) (
+	wait func(context.Context) (result []byte, functionError bool, err error), err error,
+) {
+	t, err := findTarget(ctx, functionARN, "")
+	if err != nil {
+		return nil, err
 	}
 	e, err := s.lookup(ctx, t)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if strings.HasSuffix(principal, ".amazonaws.com") {
 		if err := s.mayInvoke(e, t, principal, sourceARN); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	_, res, err := s.run(ctx, e, t, worker.Invocation{Payload: event, TraceID: awsapi.CallerOf(ctx).Trace})
+	run, err := s.start(ctx, e, t, worker.Invocation{Payload: event, TraceID: awsapi.CallerOf(ctx).Trace})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return res.Payload, res.FunctionError != "", nil
+	return func(ctx context.Context) ([]byte, bool, error) {
+		res, err := run.wait(ctx)
+		return res.Payload, res.FunctionError != "", err
+	}, nil
 }
 
 // EnqueueFrom accepts an asynchronous call for another service; it is durable on return. Whom the function's resource policy must
@@ -177,27 +192,66 @@ func (s *Service) invokeAsync(ctx context.Context, in *shape.InvokeAsyncInput) (
 
 // run runs one request on the version that the target's qualifier means, within the function's concurrency.
 func (s *Service) run(ctx context.Context, e *entry, t target, in worker.Invocation) (version string, res worker.Result, err error) {
+	r, err := s.start(ctx, e, t, in)
+	if err != nil {
+		return "", res, err
+	}
+	if res, err = r.wait(ctx); err != nil {
+		return "", res, err
+	}
+	return r.spec.Version, res, nil
+}
+
+// A run is a request that has begun.
+type run struct {
+	s       *Service
+	e       *entry
+	name    string
+	spec    *worker.Spec
+	outcome func(context.Context) (worker.Result, error)
+}
+
+// start is the first step of run. If there is no error, wait must be called.
+func (s *Service) start(ctx context.Context, e *entry, t target, in worker.Invocation) (*run, error) {
 	c := e.fn.route(t.qualifier)
 	if c == nil {
-		return "", res, errFunctionNotFound(t.qualified())
+		return nil, errFunctionNotFound(t.qualified())
 	}
+	r := &run{s: s, e: e, name: t.name}
 	running := e.flying.Add(1)
-	defer e.flying.Add(-1)
 	if limit := e.fn.Reserved; limit != nil && running > *limit {
-		return "", res, errThrottled("ReservedFunctionConcurrentInvocationLimitExceeded")
+		return nil, r.ended(errThrottled("ReservedFunctionConcurrentInvocationLimitExceeded"))
 	}
-	spec, err := s.runner(ctx, e, c)
-	if err != nil {
-		return "", res, fmt.Errorf("prepare function %s: %w", t.name, err)
+	var err error
+	if r.spec, err = s.runner(ctx, e, c); err != nil {
+		return nil, r.ended(fmt.Errorf("prepare function %s: %w", t.name, err))
 	}
 	in.FunctionARN = t.arn()
-	res, err = s.cfg.Pool.Invoke(ctx, spec, in)
-	s.release(e, spec)
-	switch {
-	case errors.Is(err, worker.ErrSaturated):
-		return "", res, errThrottled("ConcurrentInvocationLimitExceeded")
-	case err != nil:
-		return "", res, fmt.Errorf("run function %s: %w", t.name, err)
+	if r.outcome, err = s.cfg.Pool.Start(ctx, r.spec, in); err != nil {
+		s.release(e, r.spec)
+		return nil, r.ended(r.failure(err))
 	}
-	return spec.Version, res, nil
+	return r, nil
+}
+
+func (r *run) wait(ctx context.Context) (worker.Result, error) {
+	res, err := r.outcome(ctx)
+	r.s.release(r.e, r.spec)
+	return res, r.ended(r.failure(err))
+}
+
+// ended is called once for each run.
+func (r *run) ended(err error) error {
+	r.e.flying.Add(-1)
+	return err
+}
+
+func (r *run) failure(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, worker.ErrSaturated):
+		return errThrottled("ConcurrentInvocationLimitExceeded")
+	}
+	return fmt.Errorf("run function %s: %w", r.name, err)
 }

@@ -25,8 +25,9 @@ const storeName = "lambda"
 
 // A Pool runs functions; *worker.Pool does it in processes.
 type Pool interface {
-	// Invoke runs one request. An error is worker.ErrSaturated, worker.ErrStopped or ctx's.
-	Invoke(ctx context.Context, spec *worker.Spec, in worker.Invocation) (worker.Result, error)
+	// Start begins one request: requests that were begun one after the other reach the function in that order. wait waits for the
+	// outcome, and must be called. An error of either is worker.ErrSaturated, worker.ErrStopped or ctx's.
+	Start(ctx context.Context, spec *worker.Spec, in worker.Invocation) (wait func(context.Context) (worker.Result, error), err error)
 
 	// Check reports why a function could not run here.
 	Check(spec *worker.Spec) error

@@ -1,7 +1,7 @@
 // Package worker runs functions: it keeps warm processes of each function version, gives them one request at a time,
 // and answers with what AWS Lambda would answer.
 //
-// A Pool owns everything. The path of a request: Pool.Invoke takes an idle environment of the Spec, or has one
+// A Pool owns everything. The path of a request: Pool.Start takes an idle environment of the Spec, or has one
 // started (pool.go, group.go); an environment is one process and its protocol state (environment.go, process*.go);
 // the request is delivered over the channel on which the process asked for work: a framed socket for our own
 // bootstraps (frames.go), the Lambda Runtime API over HTTP (runtimeapi.go) or the net/rpc of old Go functions

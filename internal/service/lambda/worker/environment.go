@@ -18,17 +18,18 @@ type port interface {
 
 // A call is one request on its way through an environment.
 type call struct {
-	in       *Invocation
+	spec     *Spec
+	group    *group // guarded by Pool.mu: where it waits, or has waited
+	in       Invocation
 	id       string
 	arn      string
 	trace    string
 	started  time.Time
 	deadline time.Time
-	timer    *time.Timer
-	sent     bool          // guarded by environment.mu: the process has it
-	via      port          // guarded by environment.mu: where it got it; nil when that connection has ended
-	done     chan outcome  // takes one
-	result   func() Result // what is known besides the outcome; set before done
+	sent     bool         // guarded by environment.mu: the process has it
+	via      port         // guarded by environment.mu: where it got it; nil when that connection has ended
+	done     chan outcome // takes one
+	result   Result       // complete when there is an outcome
 }
 
 // An environment is one process of a Spec, and what it is doing. AWS calls it an execution environment.
@@ -52,6 +53,7 @@ type environment struct {
 	second   bool          // the first attempt to start took too long
 	late     time.Duration // of the first request's time, used by a second attempt to start
 	idleFrom time.Time     // guarded by pool.mu
+	overdue  bool          // guarded by pool.mu: it has not asked for work for long
 
 	peak     atomic.Int64 // most memory seen, in MB
 	measured atomic.Int64 // when, in Unix milliseconds
@@ -61,8 +63,11 @@ type environment struct {
 	failed   *outcome   // why it could not be initialized
 	port     port
 	call     *call
-	lastID   string // of the newest request
-	dying    bool   // no more work for this process
+	owing    time.Time   // since when it has answered, and not asked for the next request; zero: it has asked
+	timer    *time.Timer // of a call's time; may run for one that is done
+	ticking  bool        // timer runs
+	lastID   string      // of the newest request
+	dying    bool        // no more work for this process
 	ended    bool
 	exitedBy string
 }
@@ -81,7 +86,12 @@ func (e *environment) ask(p port) {
 		c.sent, c.via = true, p
 		e.port = nil
 	}
+	owing := !e.owing.IsZero()
+	e.owing = time.Time{}
 	e.mu.Unlock()
+	if owing {
+		e.pool.free(e, true)
+	}
 	if first {
 		e.once.Do(func() {
 			e.initTook = time.Since(e.begun)
@@ -112,21 +122,19 @@ func (e *environment) begin(c *call) {
 	c.deadline = c.started.Add(limit)
 	initTook := e.initTook
 	e.initTook, e.late = 0, 0
-	c.result = func() Result {
-		return Result{RequestID: c.id, LogStream: e.log.name, InitDuration: initTook}
-	}
+	c.result = Result{RequestID: c.id, LogStream: e.log.name, InitDuration: initTook}
 	e.log.keepTail(c.in.Tail)
 	e.log.start(c.started, c.id, e.spec.version())
 
 	e.mu.Lock()
 	if e.ended {
 		e.mu.Unlock()
-		e.pool.free(e)
+		e.pool.free(e, false)
 		c.done <- outcome{again: true}
 		return
 	}
 	e.call, e.lastID = c, c.id
-	c.timer = time.AfterFunc(limit, func() { e.timeUp(c) })
+	e.tick(limit)
 	p := e.port
 	if p != nil {
 		c.sent, c.via = true, p
@@ -136,6 +144,19 @@ func (e *environment) begin(c *call) {
 	if p != nil {
 		p.deliver(c) // if it fails, the end of the process is the outcome
 	}
+}
+
+// tick makes sure that timeUp is called in time. A timer that still runs for an earlier request is left alone: it finds this
+// one, and waits for the rest. The caller holds e.mu.
+func (e *environment) tick(limit time.Duration) {
+	switch {
+	case e.ticking:
+	case e.timer == nil:
+		e.timer = time.AfterFunc(limit, e.timeUp)
+	default:
+		e.timer.Reset(limit)
+	}
+	e.ticking = true
 }
 
 // claim takes the request from the environment, so that only one outcome counts. id may be "" for the current one.
@@ -162,12 +183,9 @@ func (e *environment) answer(id string, o outcome) bool {
 
 // finish writes the last lines of a claimed request, frees the environment, and hands out the outcome.
 func (e *environment) finish(c *call, o outcome) {
-	if c.timer != nil {
-		c.timer.Stop()
-	}
 	e.out.sync()
 	now := time.Now()
-	r := c.result()
+	r := &c.result
 	r.Duration = now.Sub(c.started)
 	r.Payload = o.payload
 	if o.failed {
@@ -184,9 +202,24 @@ func (e *environment) finish(c *call, o outcome) {
 	if c.in.Tail {
 		r.LogTail = e.log.keepTail(false)
 	}
-	c.result = func() Result { return r }
-	e.pool.free(e)
+	e.mu.Lock()
+	asked := e.port != nil || e.dying || e.ended
+	if !asked {
+		e.owing = now
+	}
+	e.mu.Unlock()
+	e.pool.settle(e)
 	c.done <- o
+	if asked {
+		e.pool.free(e, true)
+	}
+}
+
+// owes says since when the process has answered and not asked for the next request.
+func (e *environment) owes() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.owing
 }
 
 // memory is the most memory that the process has used. It is measured now and then: reading it costs more than the rest.
@@ -201,9 +234,16 @@ func (e *environment) memory(now time.Time) int {
 }
 
 // timeUp ends a request whose time is over, and the process with it.
-func (e *environment) timeUp(c *call) {
+func (e *environment) timeUp() {
 	e.mu.Lock()
-	if e.call != c {
+	e.ticking = false
+	c := e.call
+	if c == nil {
+		e.mu.Unlock()
+		return
+	}
+	if left := time.Until(c.deadline); left > 0 {
+		e.tick(left)
 		e.mu.Unlock()
 		return
 	}
@@ -279,16 +319,20 @@ func (e *environment) watch() {
 	e.exitedBy = how(st, err)
 	c := e.call
 	e.call = nil
+	owing := !e.owing.IsZero()
+	e.owing = time.Time{}
+	if e.timer != nil {
+		e.timer.Stop()
+	}
 	e.mu.Unlock()
 	e.once.Do(func() { close(e.ready) })
 	close(e.gone)
-	e.pool.lost(e)
+	e.pool.lost(e, owing)
 	e.pool.opts.Log.Debug("function process ended", slog.String("function", e.spec.FunctionName), slog.Int("pid", e.process.Pid), slog.String("how", e.exitedBy))
 	switch {
 	case c == nil:
 	case !c.sent:
-		c.timer.Stop()
-		e.pool.free(e)
+		e.pool.free(e, false)
 		c.done <- outcome{again: true}
 	default:
 		e.finish(c, exited(c.id, e.exitedBy))

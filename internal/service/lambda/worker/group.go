@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -15,18 +14,17 @@ import (
 // A group is the processes of one Spec. All its fields are guarded by Pool.mu.
 type group struct {
 	spec     *Spec
-	idle     []*environment // the last is the one used last, and used next
-	waiters  []*waiter      // requests that wait for a process, the oldest first
+	idle     []*environment // which have asked for work; the last is the one used last, and used next
+	waiters  []*call        // that wait for a process, the oldest first
+	handing  bool           // somebody hands them to idle processes: one at a time, to keep their order
 	starting int            // processes being started, or queued to be
 	prepare  int            // of these, those that no request waits for
-	busy     int
+	busy     int            // processes that have a request, or have not asked for the next one
+	settling int            // of these, those that have answered and will ask in a moment
 	retired  bool
 }
 
-// A waiter is a request that waits for an environment. The first that gets free serves it, be it new or used.
-type waiter struct{ got chan grant }
-
-// A grant is what a waiter gets: an environment, or why there is none.
+// A grant is the outcome of a start: an environment, or why there is none.
 type grant struct {
 	env    *environment
 	err    error    // the process could not be started
@@ -38,8 +36,8 @@ type grant struct {
 	ran    bool // there was a process
 }
 
-func newCall(spec *Spec, in *Invocation) *call {
-	c := &call{in: in, id: in.RequestID, arn: in.FunctionARN, trace: in.TraceID, done: make(chan outcome, 1)}
+func newCall(spec *Spec, in Invocation) *call {
+	c := &call{spec: spec, in: in, id: in.RequestID, arn: in.FunctionARN, trace: in.TraceID, done: make(chan outcome, 1)}
 	if c.id == "" {
 		c.id = newID()
 	}
@@ -53,7 +51,7 @@ func newCall(spec *Spec, in *Invocation) *call {
 		c.trace = "Root=1-" + strconv.FormatInt(time.Now().Unix(), 16) + "-" + x[:24] + ";Parent=" + x[24:] + ";Sampled=0"
 	}
 	if len(in.Payload) == 0 {
-		in.Payload = []byte("{}")
+		c.in.Payload = []byte("{}")
 	}
 	return c
 }
@@ -89,55 +87,73 @@ func (p *Pool) group(spec *Spec) *group {
 	return g
 }
 
-// take returns an environment for one request: the one that was used last, or the first that gets free or started.
-func (p *Pool) take(ctx context.Context, spec *Spec) (grant, error) {
+// enter gives a request to the process that was used last, or puts it in line for the first that gets free or started.
+func (p *Pool) enter(c *call) error {
 	p.mu.Lock()
 	if p.stopped {
 		p.mu.Unlock()
-		return grant{}, ErrStopped
+		return ErrStopped
 	}
-	g := p.group(spec)
+	g := p.group(c.spec)
+	if len(g.waiters) == 0 && !g.handing {
+		if e := g.next(); e != nil {
+			g.busy++
+			p.mu.Unlock()
+			e.begin(c)
+			return nil
+		}
+	}
+	defer p.mu.Unlock()
+	if len(g.idle)+g.starting+g.settling <= len(g.waiters) && !p.grow(g) && g.busy+g.starting == 0 {
+		return ErrSaturated
+	}
+	g.waiters = append(g.waiters, c)
+	c.group = g
+	return nil
+}
+
+// next takes an idle process for a request; nil if there is none. The caller holds Pool.mu.
+func (g *group) next() *environment {
 	for len(g.idle) > 0 {
 		e := g.idle[len(g.idle)-1]
 		g.idle = g.idle[:len(g.idle)-1]
 		if e.usable(time.Now()) {
-			g.busy++
-			p.mu.Unlock()
-			return grant{env: e}, nil
+			return e
 		}
 		go e.retire()
 	}
-	w := &waiter{got: make(chan grant, 1)}
-	if g.starting <= len(g.waiters) && !p.grow(g) && g.busy+g.starting == 0 {
-		p.mu.Unlock()
-		return grant{}, ErrSaturated
-	}
-	g.waiters = append(g.waiters, w)
-	p.mu.Unlock()
-	select {
-	case got := <-w.got:
-		return got, nil
-	case <-ctx.Done():
-		p.giveUp(g, w)
-		return grant{}, ctx.Err()
-	case <-p.stopping:
-		return grant{}, ErrStopped
-	}
+	return nil
 }
 
-// giveUp removes a waiter that does not wait any longer.
-func (p *Pool) giveUp(g *group, w *waiter) {
-	p.mu.Lock()
-	if i := slices.Index(g.waiters, w); i >= 0 {
-		g.waiters = slices.Delete(g.waiters, i, i+1)
+// hand gives waiting requests to idle processes. The caller holds p.mu, which is free while a process gets its request.
+func (p *Pool) hand(g *group) {
+	if g.handing {
+		return // whoever does it already looks again
 	}
-	p.mu.Unlock()
-	select {
-	case got := <-w.got:
-		if got.env != nil {
-			p.free(got.env)
+	g.handing = true
+	for len(g.waiters) > 0 {
+		e := g.next()
+		if e == nil {
+			break
 		}
-	default:
+		c := g.waiters[0]
+		g.waiters = g.waiters[1:]
+		g.busy++
+		p.mu.Unlock()
+		e.begin(c)
+		p.mu.Lock()
+	}
+	g.handing = false
+}
+
+// giveUp takes a request out of the line. One that a process has runs on.
+func (p *Pool) giveUp(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g := c.group; g != nil {
+		if i := slices.Index(g.waiters, c); i >= 0 {
+			g.waiters = slices.Delete(g.waiters, i, i+1)
+		}
 	}
 }
 
@@ -148,22 +164,30 @@ func (e *environment) usable(now time.Time) bool {
 	return !e.dying && !e.ended && (e.expires.IsZero() || now.Before(e.expires))
 }
 
-// free is called when an environment has finished a request: the oldest waiter has it, or it becomes idle.
-func (p *Pool) free(e *environment) {
+// free is called when an environment may have another request: the oldest waiter's, or it becomes idle. settled says that
+// it was settling.
+func (p *Pool) free(e *environment, settled bool) {
 	ok := e.usable(time.Now())
 	p.mu.Lock()
+	if settled {
+		p.settled(e)
+	}
 	g := e.group
 	g.busy--
 	ok = ok && !p.stopped
-	if ok && len(g.waiters) > 0 {
-		p.grant(g, grant{env: e})
-		p.mu.Unlock()
-		return
-	}
 	if ok && !g.retired {
 		e.idleFrom = time.Now()
 		g.idle = append(g.idle, e)
+		p.hand(g)
 		p.mu.Unlock()
+		return
+	}
+	if ok && len(g.waiters) > 0 { // they came before the function was changed, and nobody else takes them
+		c := g.waiters[0]
+		g.waiters = g.waiters[1:]
+		g.busy++
+		p.mu.Unlock()
+		e.begin(c)
 		return
 	}
 	p.serve(g)
@@ -171,22 +195,54 @@ func (p *Pool) free(e *environment) {
 	e.retire()
 }
 
-// grant gives the oldest waiter what it waits for. The caller holds p.mu and knows that there is one.
-func (p *Pool) grant(g *group, got grant) {
-	w := g.waiters[0]
-	g.waiters = g.waiters[1:]
-	if got.env != nil {
-		g.busy++
+// settle is called when an environment has answered, and before anybody knows: it will ask for the next request in a moment, so
+// nobody needs another process meanwhile.
+func (p *Pool) settle(e *environment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.group.settling++
+}
+
+// settled is called when such an environment has asked, or has ended. The caller holds mu.
+func (p *Pool) settled(e *environment) {
+	if e.overdue {
+		e.overdue = false
+		return
 	}
-	w.got <- got
+	e.group.settling--
+}
+
+// askLimit is how long a process that has answered may take to ask for the next request before others are started in its place.
+const askLimit = time.Second
+
+// overdue has others started in the place of processes that do not ask for work. The caller holds mu.
+func (p *Pool) overdue(now time.Time) {
+	for e := range p.live {
+		if since := e.owes(); !e.overdue && !since.IsZero() && now.Sub(since) > askLimit {
+			e.overdue = true
+			e.group.settling--
+			p.serve(e.group)
+		}
+	}
+}
+
+// refuseFirst tells the oldest waiter why there is no process for it. The caller holds p.mu and knows that there is one.
+func (p *Pool) refuseFirst(g *group, why grant) {
+	c := g.waiters[0]
+	g.waiters = g.waiters[1:]
+	c.done <- outcome{refused: &why}
 }
 
 // lost is called when a process has ended.
-func (p *Pool) lost(e *environment) {
+func (p *Pool) lost(e *environment, owing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.live, e)
 	g := e.group
+	if owing {
+		p.settled(e)
+		g.busy--
+	}
 	if i := slices.Index(g.idle, e); i >= 0 {
 		g.idle = slices.Delete(g.idle, i, i+1)
 	}
@@ -195,10 +251,10 @@ func (p *Pool) lost(e *environment) {
 
 // serve has as many processes started as there are requests that wait for one. The caller holds p.mu.
 func (p *Pool) serve(g *group) {
-	for len(g.waiters) > g.starting && p.grow(g) {
+	for len(g.waiters) > g.starting+g.settling && p.grow(g) {
 	}
 	for g.busy+g.starting == 0 && len(g.waiters) > 0 {
-		p.grant(g, grant{err: ErrSaturated}) // nobody is left who could serve it
+		p.refuseFirst(g, grant{err: ErrSaturated}) // nobody is left who could serve it
 	}
 }
 
@@ -278,7 +334,7 @@ func (p *Pool) started(g *group, got grant) {
 	g.prepare = max(0, g.prepare-1)
 	if got.env == nil {
 		if len(g.waiters) > 0 {
-			p.grant(g, got)
+			p.refuseFirst(g, got)
 		}
 		p.serve(g)
 		p.mu.Unlock()
@@ -286,7 +342,7 @@ func (p *Pool) started(g *group, got grant) {
 	}
 	g.busy++
 	p.mu.Unlock()
-	p.free(got.env)
+	p.free(got.env, false)
 }
 
 // refuse is the Result of a request for which there is no process.

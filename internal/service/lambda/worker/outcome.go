@@ -16,6 +16,7 @@ type outcome struct {
 	status    string // of the REPORT line: "", "timeout" or "error"
 	errorType string // of the REPORT line
 	again     bool   // the process ended before it had seen the request: another may have it
+	refused   *grant // there was no process: why
 }
 
 // failure is an outcome that the platform, not the function, describes. AWS: errorType comes first.

@@ -125,31 +125,51 @@ func (p *Pool) Run(ctx context.Context) error {
 // Invoke runs one request and waits for its outcome. Whatever goes wrong inside the function is in the Result; the error
 // is ErrSaturated, ErrStopped or ctx's. When ctx ends, the function goes on to its own end, as on AWS.
 func (p *Pool) Invoke(ctx context.Context, spec *Spec, in Invocation) (Result, error) {
-	c := newCall(spec, &in)
-	for range 10 { // a process may end before it has seen the request
-		g, err := p.take(ctx, spec)
-		if err != nil {
-			return Result{}, err
-		}
-		if g.env == nil && errors.Is(g.err, ErrSaturated) {
-			return Result{}, ErrSaturated
-		}
-		if g.env == nil {
-			return p.refuse(spec, c, g), nil
-		}
-		g.env.begin(c)
+	wait, err := p.Start(ctx, spec, in)
+	if err != nil {
+		return Result{}, err
+	}
+	return wait(ctx)
+}
+
+// Start begins one request: on return a process has it, or it stands in line for one. Requests of a Spec that were begun
+// one after the other reach their processes in that order. wait is the rest of Invoke, and must be called.
+func (p *Pool) Start(_ context.Context, spec *Spec, in Invocation) (wait func(context.Context) (Result, error), err error) {
+	c := newCall(spec, in)
+	if err := p.enter(c); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (Result, error) { return p.await(ctx, c) }, nil
+}
+
+// maxTries is how many processes may end before they have seen a request.
+const maxTries = 10
+
+func (p *Pool) await(ctx context.Context, c *call) (Result, error) {
+	for tries := 1; ; tries++ {
 		select {
 		case o := <-c.done:
-			if !o.again {
-				return c.result(), nil
+			switch {
+			case o.refused != nil && errors.Is(o.refused.err, ErrSaturated):
+				return Result{}, ErrSaturated
+			case o.refused != nil:
+				return p.refuse(c.spec, c, *o.refused), nil
+			case !o.again:
+				return c.result, nil
 			}
 		case <-ctx.Done():
+			p.giveUp(c)
 			return Result{}, ctx.Err()
 		case <-p.stopping:
 			return Result{}, ErrStopped
 		}
+		if tries == maxTries {
+			return Result{}, ErrSaturated
+		}
+		if err := p.enter(c); err != nil {
+			return Result{}, err
+		}
 	}
-	return Result{}, ErrSaturated
 }
 
 // Prepare has n environments of spec started and waiting, for provisioned concurrency or to spare the first request its
@@ -221,6 +241,7 @@ func (p *Pool) sweep(now time.Time) {
 	for e := range p.live {
 		check = append(check, e)
 	}
+	p.overdue(now)
 	p.mu.Unlock()
 	check = slices.DeleteFunc(check, func(e *environment) bool { return !e.working() })
 	for _, e := range end {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // eventually waits for what another process or goroutine does.
@@ -296,4 +298,56 @@ func TestPool_Books(t *testing.T) {
 		}
 		return p.starts == 0 && p.first == 0 && len(p.queue) == 0 && idle == len(p.live)
 	})
+}
+
+// starts is a Sink that keeps the order in which requests were begun.
+type starts struct {
+	mu  sync.Mutex
+	ids []string
+}
+
+func (s *starts) Append(_ context.Context, _, _ string, _ time.Time, lines ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range lines {
+		if rest, ok := strings.CutPrefix(line, "START RequestId: "); ok {
+			id, _, _ := strings.Cut(rest, " ")
+			s.ids = append(s.ids, id)
+		}
+	}
+}
+
+// TestPool_Order begins requests one after the other, more than there are processes and faster than those start, and looks that
+// processes get them in that order.
+func TestPool_Order(t *testing.T) {
+	need(t, "python3")
+	p := startPool(t, Options{MaxProcesses: 5})
+	s, _ := spec(t, "python3.11", "app.handler", code(t, "app.py", "def handler(e, c):\n    return e"))
+	order := &starts{}
+	s.Logs = order
+	var want []string
+	var wg sync.WaitGroup
+	for i := range 1000 {
+		id := fmt.Sprintf("%08d", i)
+		want = append(want, id)
+		wait, err := p.Start(t.Context(), s, Invocation{RequestID: id, Payload: []byte(`{"id":"` + id + `"}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			r, err := wait(t.Context())
+			if err != nil || !strings.Contains(string(r.Payload), id) {
+				t.Errorf("request %s: %s, %v", id, r.Payload, err)
+			}
+		})
+		if i%100 == 0 {
+			wg.Wait() // once in a while nobody is in line
+		}
+	}
+	wg.Wait()
+	order.mu.Lock()
+	defer order.mu.Unlock()
+	if diff := cmp.Diff(want, order.ids); diff != "" {
+		t.Errorf("requests were begun in another order (-want +got):\n%s", diff)
+	}
 }
