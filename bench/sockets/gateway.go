@@ -20,7 +20,7 @@ import (
 // stageHost and stagePath are where the client connects: the stage that serveGateway serves.
 const (
 	stageHost = "q7d3k9x2ab.execute-api.us-east-1.amazonaws.com"
-	stagePath = "/prod"
+	stagePath = "prod"
 )
 
 // serveGateway serves a whole gateway with one stage: every message is validated, routed by $request.body.action, and answered

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -37,11 +38,15 @@ type loader struct {
 	peers []peer
 	buf   []byte
 	msg   []byte // a masked frame
-	reply int    // its echo's length
+	reply int    // the answer's length
+	hello []byte // the request for an upgrade
 }
 
-var upgrade = []byte("GET " + stagePath + " HTTP/1.1\r\nHost: " + stageHost + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+// upgrade is the request for one.
+func upgrade(host, path string) []byte {
+	return []byte("GET /" + path + " HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+}
 
 // load is the client process.
 func load(o options) error {
@@ -50,11 +55,16 @@ func load(o options) error {
 	}
 	debug.SetGCPercent(400)
 	runtime.LockOSThread()
-	host, port, err := net.SplitHostPort(o.addr)
+	addr, path, ok := strings.Cut(o.addr, "/")
+	hello := upgrade(addr, path)
+	if !ok {
+		hello = upgrade(stageHost, stagePath)
+	}
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err
 	}
-	l := &loader{o: o, buf: make([]byte, 1<<17)}
+	l := &loader{o: o, buf: make([]byte, 1<<17), hello: hello}
 	l.pid, _ = strconv.Atoi(os.Getenv("SOCKETS_PID"))
 	l.sa.Port, _ = strconv.Atoi(port)
 	l.sa.Addr = [4]byte(net.ParseIP(host).To4())
@@ -64,15 +74,19 @@ func load(o options) error {
 	}
 	pre, post := `{"action":"echo","d":"`, `"}`
 	text := pre + strings.Repeat("x", max(0, o.size-len(pre)-len(post))) + post
+	reply := len(text)
+	if o.proxy { // what the reference's event has, and what the function answers
+		text, reply = strings.Repeat(`hello "world" `, 30), len("ok")
+	}
 	l.msg = frame.AppendHeader(nil, frame.Header{Fin: true, Op: frame.Text, Masked: true, Key: 0x44332211, Len: uint64(len(text))})
 	n := len(l.msg)
 	l.msg = append(l.msg, text...)
 	frame.Mask(l.msg[n:], 0x44332211, 0)
-	l.reply = frame.MessageLen(len(text))
+	l.reply = frame.MessageLen(reply)
 	switch role := os.Getenv("SOCKETS_LOAD"); role {
 	case "idle":
 		return l.idle()
-	case "echo":
+	case "echo", "proxy":
 		return l.echo()
 	case "hs":
 		return l.handshakes()
@@ -91,7 +105,7 @@ func (l *loader) connect() (int, error) {
 	if err := unix.Connect(fd, &l.sa); err != nil {
 		return 0, fmt.Errorf("connect: %w", err)
 	}
-	if _, err := unix.Write(fd, upgrade); err != nil {
+	if _, err := unix.Write(fd, l.hello); err != nil {
 		return 0, err
 	}
 	n, err := unix.Read(fd, l.buf)
@@ -151,15 +165,18 @@ func (l *loader) echo() error {
 	}
 	var done, from int
 	var cpu float64
-	begin := time.Now()
+	begin, warm := time.Now(), 700*time.Millisecond
+	if l.o.proxy {
+		warm = 1500 * time.Millisecond // as the reference has it: processes start
+	}
 	end := time.Time{}
 	events := make([]unix.EpollEvent, 1024)
 	for turn := 0; ; turn++ {
-		n, err := unix.EpollWait(l.epoll, events, 1000)
-		if err != nil && !errors.Is(err, unix.EINTR) {
+		n, err := l.wait(events)
+		if err != nil {
 			return err
 		}
-		for _, ev := range events[:max(n, 0)] {
+		for _, ev := range events[:n] {
 			k, err := l.receive(int(ev.Fd))
 			if err != nil {
 				return err
@@ -170,12 +187,25 @@ func (l *loader) echo() error {
 			continue
 		}
 		switch now := time.Now(); {
-		case end.IsZero() && now.Sub(begin) > 700*time.Millisecond: // warm
+		case end.IsZero() && now.Sub(begin) > warm:
 			begin, end, from, cpu = now, now.Add(l.o.duration), done, cpuOf(l.pid)
 		case !end.IsZero() && now.After(end):
 			return l.print(done-from, now.Sub(begin), cpuOf(l.pid)-cpu)
 		}
 	}
+}
+
+// wait waits for events, at most a second. The runtime does not hear of it: to take the processor away from a thread that sleeps, and to give
+// it back, costs as much as a message.
+func (l *loader) wait(events []unix.EpollEvent) (int, error) {
+	n, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 1000, 0, 0)
+	switch err {
+	case 0:
+		return int(n), nil
+	case unix.EINTR:
+		return 0, nil
+	}
+	return 0, err
 }
 
 func (l *loader) print(n int, took time.Duration, cpu float64) error {
@@ -230,7 +260,7 @@ func (l *loader) handshakes() error {
 		for _, ev := range events[:max(n, 0)] {
 			fd := int(ev.Fd)
 			if ev.Events&unix.EPOLLOUT != 0 { // connected
-				if _, err := unix.Write(fd, upgrade); err != nil {
+				if _, err := unix.Write(fd, l.hello); err != nil {
 					return err
 				}
 				unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: ev.Fd})
@@ -271,7 +301,7 @@ func holdTLS(o options) error {
 		if err != nil {
 			return err
 		}
-		if _, err := nc.Write(upgrade); err != nil {
+		if _, err := nc.Write(upgrade(stageHost, stagePath)); err != nil {
 			return err
 		}
 		if n, err := nc.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("HTTP/1.1 101")) {

@@ -23,20 +23,27 @@ type options struct {
 	secure   bool
 	gateway  bool
 	app      string
+	template bool
+	proxy    bool
+	workers  int
 	profile  string
 	duration time.Duration
 }
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: sockets idle|echo|hs|fanout [flags]")
+		fmt.Fprintln(os.Stderr, "usage: sockets idle|echo|hs|fanout|proxy [flags]")
 		os.Exit(2)
 	}
 	var o options
 	o.role = os.Args[1]
 	f := flag.NewFlagSet(o.role, flag.ExitOnError)
 	f.StringVar(&o.addr, "addr", "", "address to serve on or to load (for the processes this program starts)")
-	f.StringVar(&o.ref, "ref", os.Getenv("SALLYPORT_BENCH_REF"), "reference server, started as PROGRAM PORT 1")
+	ref := os.Getenv("SALLYPORT_BENCH_REF")
+	if o.role == "proxy" {
+		ref = os.Getenv("SALLYPORT_BENCH_LAMBDA")
+	}
+	f.StringVar(&o.ref, "ref", ref, "reference server, started as PROGRAM PORT 1; proxy: a bare server of the Runtime API, as a program or the folder of its source")
 	f.IntVar(&o.n, "n", 1000, "connections")
 	f.IntVar(&o.from, "from", 10000, "idle: connections of the first measurement")
 	f.IntVar(&o.to, "to", 19000, "idle: connections of the second measurement")
@@ -47,6 +54,9 @@ func main() {
 	f.BoolVar(&o.secure, "tls", false, "over TLS (idle only)")
 	f.BoolVar(&o.gateway, "gateway", false, "measure a whole gateway that validates, routes and answers by MOCK, not the bare sockets (idle, echo, hs)")
 	f.StringVar(&o.app, "app", "", "echo: an app of package wsapp in the process against MOCK; its route runs on a goroutine (route) or in the loop (inline). fanout: its Broadcast")
+	f.BoolVar(&o.template, "template", false, "echo: MOCK with a template of five references against MOCK with a text")
+	f.IntVar(&o.workers, "workers", 0, "proxy: processes of the function, and messages in flight; 0: first 1, then 4")
+	f.BoolVar(&o.proxy, "proxy", o.role == "proxy", "a whole server with a function (for the processes this program starts)")
 	f.StringVar(&o.profile, "profile", "", "file for the server's CPU profile")
 	f.DurationVar(&o.duration, "duration", 3*time.Second, "measured time of a run")
 	f.Parse(os.Args[2:])
@@ -54,12 +64,16 @@ func main() {
 	switch o.role {
 	case "serve":
 		err = serve(o)
+	case "worker":
+		err = work()
 	case "load":
 		err = load(o)
 	case "idle":
 		err = idle(o)
 	case "echo", "hs":
 		err = compare(o)
+	case "proxy":
+		err = proxy(o)
 	case "fanout":
 		o.size = 64 // as the reference does
 		err = compare(o)

@@ -62,6 +62,9 @@ func serve(o options) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if o.proxy {
+		return serveProxy(ctx)
+	}
 	if o.app != "" {
 		return serveApp(ctx, s, l, o.app == "inline")
 	}
