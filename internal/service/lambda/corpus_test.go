@@ -44,6 +44,7 @@ var notOurs = map[string]string{
 	"create-response-non-existent-security-group":        "there is no EC2",
 	"create-response-invalid-format-security-group":      "VPCs are kept, and have no effect",
 	"large_environment_fails_multiple_keys":              "variables are shown in the order of their names",
+	"esm_with_not_existing_sqs_queue":                    "there are no queues in this test; TestMappingRefusals has some",
 	"tag_exceptions[event_source_mapping]":               "the recording has a word where AWS wants a UUID",
 	"tag_exceptions[capacity_provider]":                  "there are no capacity providers",
 	"layer_exceptions#list_layers_exc_compatibleruntime": "AWS lists runtimes of its own",
@@ -71,6 +72,7 @@ var refs = map[string][]string{
 	"delete_provisioned_functionname_doesnotexist":    {"1"},
 	"get_provisioned_config_doesnotexist":             {"1"},
 	"put_provisioned_invalid_param_0":                 {"1"},
+	"dynamodb_invalid_event_filter":                   {"arn:aws:dynamodb:us-east-1:111111111111:table/orders/stream/2026-01-01T00:00:00.000"},
 }
 
 // everyWorld makes what the recorded calls speak of.
@@ -125,7 +127,7 @@ func fill(v any, values *[]string) any {
 			v[i] = fill(v[i], values)
 		}
 	case object:
-		for _, k := range []string{"FunctionName", "Resource", "LayerName", "Arn", "Qualifier", "Layers", "ReservedConcurrentExecutions"} {
+		for _, k := range []string{"FunctionName", "Resource", "LayerName", "Arn", "Qualifier", "Layers", "ReservedConcurrentExecutions", "EventSourceArn"} {
 			if x, ok := v[k]; ok {
 				v[k] = fill(x, values)
 			}

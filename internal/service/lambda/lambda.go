@@ -11,8 +11,10 @@ import (
 	"github.com/sallyport/sallyport/internal/awsapi"
 	shape "github.com/sallyport/sallyport/internal/awsapi/shapes/lambda"
 	"github.com/sallyport/sallyport/internal/bus"
+	"github.com/sallyport/sallyport/internal/service/lambda/poll"
 	"github.com/sallyport/sallyport/internal/service/lambda/worker"
 	"github.com/sallyport/sallyport/internal/store"
+	"github.com/sallyport/sallyport/internal/store/follow"
 )
 
 const (
@@ -65,6 +67,9 @@ type Config struct {
 	// Destinations is optional.
 	Destinations Destinations
 
+	// Sources answers for the queues and streams of event source mappings; it is optional.
+	Sources poll.Services
+
 	// CodeDir is a folder of ours where code is unpacked; it may be emptied while the server is down.
 	CodeDir string
 
@@ -93,6 +98,9 @@ type Service struct {
 	catalog catalog
 
 	unprepared chan *function // see prepareSoon
+
+	mappings *follow.Copy[mapping]
+	pollers  pollers
 }
 
 // New returns a service that answers nothing before Run has read its functions.
@@ -102,6 +110,7 @@ func New(cfg Config) *Service {
 	}
 	s := &Service{cfg: cfg, unprepared: make(chan *function, maxUnprepared)}
 	s.catalog.init()
+	s.initPollers()
 	return s
 }
 
@@ -118,10 +127,15 @@ func (s *Service) Run(ctx context.Context) error {
 		asyncErr = s.runAsync(ctx)
 		cancel()
 	})
+	var pollErr error
+	parts.Go(func() {
+		pollErr = s.runPollers(ctx)
+		cancel()
+	})
 	err := s.follow(ctx)
 	cancel()
 	parts.Wait()
-	return errors.Join(err, asyncErr)
+	return errors.Join(err, asyncErr, pollErr)
 }
 
 // API implements awsapi.Service.
@@ -132,8 +146,10 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 	return map[string]awsapi.Operation{
 		"AddPermission":                      awsapi.Op(s.addPermission),
 		"CreateAlias":                        awsapi.Op(s.createAlias),
+		"CreateEventSourceMapping":           awsapi.Op(s.createEventSourceMapping),
 		"CreateFunction":                     awsapi.Op(s.createFunction),
 		"DeleteAlias":                        awsapi.Op(s.deleteAlias),
+		"DeleteEventSourceMapping":           awsapi.Op(s.deleteEventSourceMapping),
 		"DeleteFunction":                     awsapi.Op(s.deleteFunction),
 		"DeleteFunctionConcurrency":          awsapi.Op(s.deleteFunctionConcurrency),
 		"DeleteFunctionEventInvokeConfig":    awsapi.Op(s.deleteFunctionEventInvokeConfig),
@@ -141,6 +157,7 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"DeleteProvisionedConcurrencyConfig": awsapi.Op(s.deleteProvisioned),
 		"GetAccountSettings":                 awsapi.Op(s.getAccountSettings),
 		"GetAlias":                           awsapi.Op(s.getAlias),
+		"GetEventSourceMapping":              awsapi.Op(s.getEventSourceMapping),
 		"GetFunction":                        awsapi.Op(s.getFunction),
 		"GetFunctionCodeSigningConfig":       awsapi.Op(s.getFunctionCodeSigningConfig),
 		"GetFunctionConcurrency":             awsapi.Op(s.getFunctionConcurrency),
@@ -156,6 +173,7 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"InvokeAsync":                        awsapi.Op(s.invokeAsync),
 		"InvokeWithResponseStream":           awsapi.Op(s.invokeWithResponseStream),
 		"ListAliases":                        awsapi.Op(s.listAliases),
+		"ListEventSourceMappings":            awsapi.Op(s.listEventSourceMappings),
 		"ListFunctionEventInvokeConfigs":     awsapi.Op(s.listFunctionEventInvokeConfigs),
 		"ListFunctions":                      awsapi.Op(s.listFunctions),
 		"ListLayerVersions":                  awsapi.Op(s.listLayerVersions),
@@ -173,6 +191,7 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"TagResource":                        awsapi.Op(s.tagResource),
 		"UntagResource":                      awsapi.Op(s.untagResource),
 		"UpdateAlias":                        awsapi.Op(s.updateAlias),
+		"UpdateEventSourceMapping":           awsapi.Op(s.updateEventSourceMapping),
 		"UpdateFunctionCode":                 awsapi.Op(s.updateFunctionCode),
 		"UpdateFunctionConfiguration":        awsapi.Op(s.updateFunctionConfiguration),
 		"UpdateFunctionEventInvokeConfig":    awsapi.Op(s.updateFunctionEventInvokeConfig),

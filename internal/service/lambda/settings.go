@@ -109,6 +109,13 @@ func taggable(ctx context.Context, resource *string) (target, error) {
 }
 
 func (s *Service) listTags(ctx context.Context, in *shape.ListTagsInput) (*shape.ListTagsOutput, error) {
+	if id, ok := mappingOfARN(deref(in.Resource)); ok {
+		m, err := s.findMapping(ctx, &id)
+		if err != nil {
+			return nil, err
+		}
+		return &shape.ListTagsOutput{Tags: maps.Clone(m.Tags)}, nil
+	}
 	t, err := taggable(ctx, in.Resource)
 	if err != nil {
 		return nil, err
@@ -125,6 +132,9 @@ func (s *Service) listTags(ctx context.Context, in *shape.ListTagsInput) (*shape
 }
 
 func (s *Service) tagResource(ctx context.Context, in *shape.TagResourceInput) (*shape.TagResourceOutput, error) {
+	if id, ok := mappingOfARN(deref(in.Resource)); ok {
+		return &shape.TagResourceOutput{}, s.tagMapping(ctx, id, func(tags map[string]string) { maps.Copy(tags, in.Tags) })
+	}
 	t, err := taggable(ctx, in.Resource)
 	if err != nil {
 		return nil, err
@@ -150,6 +160,11 @@ func checkTags(tags map[string]string) error {
 }
 
 func (s *Service) untagResource(ctx context.Context, in *shape.UntagResourceInput) (*shape.UntagResourceOutput, error) {
+	if id, ok := mappingOfARN(deref(in.Resource)); ok {
+		return &shape.UntagResourceOutput{}, s.tagMapping(ctx, id, func(tags map[string]string) {
+			maps.DeleteFunc(tags, func(key, _ string) bool { return slices.Contains(in.TagKeys, key) })
+		})
+	}
 	t, err := taggable(ctx, in.Resource)
 	if err != nil {
 		return nil, err
