@@ -17,6 +17,10 @@ func (a *API) answer(w http.ResponseWriter, operation string, t *wire.Type, outp
 	}
 	h := w.Header()
 	h.Set("X-Amzn-Requestid", requestID)
+	if live, ok := output.(Live); ok {
+		a.answerLive(w, live)
+		return nil
+	}
 	switch a.Protocol {
 	case JSON:
 		body, err := t.AppendJSON(nil, output)

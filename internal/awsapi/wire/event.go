@@ -9,20 +9,37 @@ import (
 // appendEvents writes a list of event structures, of each of which one member is set, as messages of an event stream.
 // A member that is a structure with one blob member is sent as those bytes, all else as JSON.
 func appendEvents(dst []byte, t *Type, list reflect.Value) ([]byte, error) {
+	var err error
 	for i := range list.Len() {
-		e := list.Index(i).Elem()
-		for j := range t.fields {
-			f := &t.fields[j]
-			v, ok := f.shape.given(e.Field(f.index))
-			if !ok || f.shape.kind != kStruct {
-				continue
-			}
-			payload, contentType, err := eventPayload(f.shape.st, v)
-			if err != nil {
-				return dst, err
-			}
-			dst = appendEvent(dst, f.wire, contentType, payload)
+		if dst, err = appendMember(dst, t, list.Index(i).Elem()); err != nil {
+			return dst, err
 		}
+	}
+	return dst, nil
+}
+
+// AppendEvent writes one event structure, which event points to, as a message of an event stream.
+func AppendEvent(dst []byte, t *Type, event any) ([]byte, error) {
+	return appendMember(dst, t, reflect.ValueOf(event).Elem())
+}
+
+// AppendInitialResponse writes the message that begins the event streams of protocols which put everything into the body.
+func AppendInitialResponse(dst []byte) []byte {
+	return appendEvent(dst, "initial-response", "application/json", []byte("{}"))
+}
+
+func appendMember(dst []byte, t *Type, e reflect.Value) ([]byte, error) {
+	for j := range t.fields {
+		f := &t.fields[j]
+		v, ok := f.shape.given(e.Field(f.index))
+		if !ok || f.shape.kind != kStruct {
+			continue
+		}
+		payload, contentType, err := eventPayload(f.shape.st, v)
+		if err != nil {
+			return dst, err
+		}
+		dst = appendEvent(dst, f.wire, contentType, payload)
 	}
 	return dst, nil
 }

@@ -1,13 +1,17 @@
 package logs
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 )
 
-func TestBoto3_EV078(t *testing.T) {
+// python runs a program against the service with boto3.
+func python(t *testing.T, f *fixture, program string) {
+	t.Helper()
 	python, err := exec.LookPath("python3")
 	if err == nil {
 		err = exec.Command(python, "-c", "import boto3").Run()
@@ -18,9 +22,17 @@ func TestBoto3_EV078(t *testing.T) {
 		}
 		t.Skipf("python3 with boto3 does not work here: %v", err)
 	}
-	server := httptest.NewServer(newFixture(t).handler)
+	server := httptest.NewServer(f.handler)
 	defer server.Close()
-	cmd := exec.Command(python, "-c", `
+	cmd := exec.Command(python, "-c", program)
+	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ACCESS_KEY_ID="+testKey, "AWS_SECRET_ACCESS_KEY="+testSecret, "AWS_DEFAULT_REGION=us-east-1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestBoto3_EV078(t *testing.T) {
+	python(t, newFixture(t), `
 import boto3, time
 c = boto3.client("logs")
 c.create_log_group(logGroupName="/aws/lambda/f", tags={"a": "b"})
@@ -53,8 +65,49 @@ try:
 except c.exceptions.ResourceNotFoundException as e:
     assert e.response["Error"]["Message"] == "The specified log group does not exist.", e.response
 `)
-	cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ACCESS_KEY_ID="+testKey, "AWS_SECRET_ACCESS_KEY="+testSecret, "AWS_DEFAULT_REGION=us-east-1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+}
+
+// TestLiveTail follows a group with AWS's SDK: lines that are written come, those that do not match and those of other streams do not.
+func TestLiveTail(t *testing.T) {
+	f := newFixture(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _ = f.service.Run(ctx) })
+	python(t, f, `
+import boto3, time
+from botocore.config import Config
+c = boto3.client("logs", config=Config(inject_host_prefix=False))
+c.create_log_group(logGroupName="g")
+for s in ["s1", "s2", "other"]:
+    c.create_log_stream(logGroupName="g", logStreamName=s)
+arn = c.describe_log_groups()["logGroups"][0]["logGroupArn"]
+put = lambda s, *lines: c.put_log_events(logGroupName="g", logStreamName=s, logEvents=[{"timestamp": int(time.time() * 1000), "message": l} for l in lines])
+put("s1", "ERROR before")
+time.sleep(1) # what was written before is told to those who followed then
+stream = c.start_live_tail(logGroupIdentifiers=[arn], logStreamNamePrefixes=["s"], logEventFilterPattern="ERROR")["responseStream"]
+seen, start = [], None
+for event in stream:
+    if "sessionStart" in event:
+        start = event["sessionStart"]
+        assert start["logGroupIdentifiers"] == [arn] and start["logEventFilterPattern"] == "ERROR" and start["sessionId"], start
+        put("s1", "ERROR one", "fine")
+        put("other", "ERROR elsewhere")
+        put("s2", "ERROR two")
+    else:
+        update = event["sessionUpdate"]
+        assert start and update["sessionMetadata"] == {"sampled": False}, update
+        seen += update["sessionResults"]
+        if len(seen) >= 2:
+            break
+stream.close()
+assert sorted((e["logStreamName"], e["message"]) for e in seen) == [("s1", "ERROR one"), ("s2", "ERROR two")], seen
+assert seen[0]["logGroupIdentifier"].endswith(":g") and seen[0]["timestamp"] and seen[0]["ingestionTime"], seen
+try:
+    c.start_live_tail(logGroupIdentifiers=[arn + "x"])
+    raise SystemExit("a group that is not there is followed")
+except c.exceptions.ResourceNotFoundException as e:
+    assert e.response["Error"]["Message"] == "The specified log group does not exist.", e.response
+`)
 }

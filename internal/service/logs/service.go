@@ -21,6 +21,7 @@ type Service struct {
 	now  func() time.Time
 
 	writer writer
+	ended  chan struct{} // closed when Run is to end
 
 	functions  Functions // nil: subscription filters call nobody
 	subscribed *follow.Copy[subscriptions]
@@ -39,6 +40,7 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
 		now:    time.Now,
 		writer: writer{wakeFlush: make(chan struct{}, 1), wakeLive: make(chan struct{}, 1), dropped: map[logKey]int{}},
 		logs:   map[logKey]*openLog{},
+		ended:  make(chan struct{}),
 
 		subscribed: follow.New[subscriptions](stores, storeName, subscriptionsPrefix, log, nil),
 		feedings:   &bus.Later{Bus: b, Name: "logs-subscriptions"},
@@ -49,6 +51,7 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
 // writes what is left.
 func (s *Service) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
+	defer context.AfterFunc(ctx, func() { close(s.ended) })()
 	parts.Go(func() { s.flushLoop(ctx) })
 	parts.Go(func() {
 		if err := s.subscribed.Run(ctx); err != nil {
@@ -93,6 +96,7 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"PutLogEvents":                awsapi.Op(s.putLogEvents),
 		"GetLogEvents":                awsapi.Op(s.getLogEvents),
 		"FilterLogEvents":             awsapi.Op(s.filterLogEvents),
+		"StartLiveTail":               awsapi.Op(s.startLiveTail),
 	}
 }
 

@@ -38,17 +38,32 @@ type Line struct {
 // Tail calls f with every line that is written from now on, on any node, until ctx is done or f returns an error, which
 // it returns. Lines come as they are written, and not at all to a Tail that is very far behind.
 func (s *Service) Tail(ctx context.Context, filter Filter, f func(Line) error) error {
-	p, err := parsePattern(&filter.Pattern)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	unsubscribe, err := s.subscribe(ctx, filter, func(l Line) {
+		if err := f(l); err != nil {
+			cancel(err)
+		}
+	})
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	<-ctx.Done()
+	unsubscribe()
+	return context.Cause(ctx)
+}
+
+// subscribe calls f with every line that is written from now on, one call at a time, until ctx is done.
+func (s *Service) subscribe(ctx context.Context, filter Filter, f func(Line)) (unsubscribe func(), err error) {
+	p, err := parsePattern(&filter.Pattern)
+	if err != nil {
+		return nil, err
+	}
 	subject := subjectPrefix(placeOf(ctx)) + ">"
 	if filter.Group != "" {
 		subject = subjectOf(placeOf(ctx), filter.Group)
 	}
-	unsubscribe, err := s.bus.Subscribe(subject, func(_ string, data []byte) {
+	unsubscribe, err = s.bus.Subscribe(subject, func(_ string, data []byte) {
 		var m liveMessage
 		if err := json.Unmarshal(data, &m); err != nil {
 			s.log.Warn("a message about log lines cannot be read", "error", err)
@@ -64,17 +79,13 @@ func (s *Service) Tail(ctx context.Context, filter Filter, f func(Line) error) e
 			if !p.Match(m.Messages[i]) {
 				continue
 			}
-			if err := f(Line{m.Group, m.Stream, time.UnixMilli(m.Times[i]), m.Messages[i]}); err != nil {
-				cancel(err)
-			}
+			f(Line{m.Group, m.Stream, time.UnixMilli(m.Times[i]), m.Messages[i]})
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("follow log lines: %w", err)
+		return nil, fmt.Errorf("follow log lines: %w", err)
 	}
-	<-ctx.Done()
-	unsubscribe()
-	return context.Cause(ctx)
+	return unsubscribe, nil
 }
 
 // A liveMessage is lines of one stream, on the bus.
