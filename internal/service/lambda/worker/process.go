@@ -90,7 +90,7 @@ func (o *output) drain(fd int) (ended bool) {
 		o.buf = make([]byte, 16<<10)
 	}
 	for {
-		n, err := syscall.Read(fd, o.buf)
+		n, err := readNow(fd, o.buf)
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}

@@ -101,7 +101,8 @@ func (s *apiServer) close() {
 }
 
 func (s *apiServer) serve(c net.Conn) {
-	a := &apiConn{env: s.env, conn: c, r: bufio.NewReaderSize(c, 4<<10)}
+	a := &apiConn{env: s.env, conn: raw(c)}
+	a.r = bufio.NewReaderSize(a.conn, 4<<10)
 	for a.next() == nil {
 	}
 	s.env.leave(a)

@@ -199,7 +199,7 @@ func (e *environment) open() (talk, error) {
 	if err != nil {
 		return talk{}, err
 	}
-	f := &frames{env: e, conn: conn, done: make(chan struct{})}
+	f := &frames{env: e, conn: raw(conn), done: make(chan struct{})}
 	// AWS: the variable is always set. Nothing is served there: our bootstraps have their own socket.
 	return talk{api: "127.0.0.1:9001", file: theirs, run: f.run, close: f.close}, nil
 }
