@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/selection"
@@ -197,6 +198,9 @@ func (rs *responses) answer(got reply, value string, r *Request) (Response, erro
 	return Response{}, broken(fmt.Errorf("no integration response answers for %q", value), "add one with key $default")
 }
 
+// replySize is the room for what a template renders, before it has to grow.
+const replySize = 512
+
 func (c *response) answer(got reply, r *Request) (Response, error) {
 	body := got.body
 	switch c.handling {
@@ -212,14 +216,16 @@ func (c *response) answer(got reply, r *Request) (Response, error) {
 	if t := chooseTemplate(c.templates, c.by, r.Body, got.lookup); t != nil {
 		r.Status = got.status
 		var err error
-		if body, err = t.Render(nil, body, r); err != nil {
+		if body, err = t.Render(make([]byte, 0, replySize), body, r); err != nil {
 			return Response{}, broken(fmt.Errorf("render response template of %s: %w", c.key, err), "")
 		}
 		if s := r.Overrides.Status; s >= 100 && s <= 599 {
 			resp.Status = s
 		}
 	}
-	resp.Body = asText(body)
+	if resp.Body = body; !utf8.Valid(body) {
+		resp.Body = asText(body)
+	}
 	return resp, nil
 }
 
