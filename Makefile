@@ -34,9 +34,12 @@ test: bin/sallyport ## every test, end-to-end ones included
 	cd examples && $(GO) vet ./... && $(GO) test $(FLAGS) ./...
 	cd test && SALLYPORT=$(CURDIR)/bin/sallyport $(GO) test $(FLAGS) -count=1 -parallel 3 ./...
 
-bench: ## the benchmarks behind the README's figures; SALLYPORT_BENCH_REF names the reference server to compare with
+bench: ## the benchmarks behind the README's figures; SALLYPORT_BENCH_REF and SALLYPORT_BENCH_LAMBDA name the references to compare with
 	$(GO) run ./bench/sockets idle -gateway
 	$(GO) run ./bench/sockets echo -gateway
+	$(GO) run ./bench/sockets echo -app route
+	$(GO) run ./bench/sockets echo -template
+	$(GO) run ./bench/sockets proxy
 	$(GO) run ./bench/sockets fanout -n 10000
 	$(GO) run ./bench/executions
 

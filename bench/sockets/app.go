@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/wsapp"
 )
 
-// mockRef is the reference of an app's echo: a gateway whose MOCK integration answers.
+// mockRef is the reference of the echo of an app and of a template: a gateway whose MOCK integration answers with a text.
 const mockRef = "mock"
 
 // serveApp serves an app of package wsapp on the gateway of this process: its route answers a message with itself, and the line "fanout" is

@@ -24,14 +24,14 @@ const (
 )
 
 // serveGateway serves a whole gateway with one stage: every message is validated, routed by $request.body.action, and answered
-// by a MOCK integration with a text of the same size.
-func serveGateway(ctx context.Context, s *loop.Server, l net.Listener, size int) error {
+// by a MOCK integration with reply, which is a template.
+func serveGateway(ctx context.Context, s *loop.Server, l net.Listener, reply string) error {
 	stores := mem.New()
 	st, err := stores.Open(ctx, apigateway.Store)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(echoStage(size))
+	data, err := json.Marshal(echoStage(reply))
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,20 @@ func serveGateway(ctx context.Context, s *loop.Server, l net.Listener, size int)
 	return errors.Join(s.Run(ctx, g, l), <-failed)
 }
 
-func echoStage(size int) apigateway.Snapshot {
+// staticReply is a text of that size.
+func staticReply(size int) string { return strings.Repeat("x", size) }
+
+// templateReply is a template of five references that renders to that size.
+func templateReply(size int) string {
+	t := `{"connection":"$context.connectionId","request":"$context.requestId","route":"$context.routeKey","stage":"$context.stage","domain":"$context.domainName","d":""}`
+	rendered := strings.NewReplacer(
+		"$context.connectionId", strings.Repeat("i", 16), "$context.requestId", strings.Repeat("i", 16), "$context.routeKey", "echo",
+		"$context.stage", "prod", "$context.domainName", stageHost,
+	).Replace(t)
+	return strings.TrimSuffix(t, `"}`) + strings.Repeat("x", max(0, size-len(rendered))) + `"}`
+}
+
+func echoStage(reply string) apigateway.Snapshot {
 	return apigateway.Snapshot{
 		Account: "000000000000", Region: "us-east-1",
 		Stage: apigateway.Stage{Name: "prod", DeploymentID: "d"},
@@ -64,7 +77,7 @@ func echoStage(size int) apigateway.Snapshot {
 				ID: "i", Type: apigateway.Mock, PassthroughBehavior: "WHEN_NO_MATCH", TimeoutMillis: 29000,
 				RequestTemplates: map[string]string{"$default": `{"statusCode":200}`},
 				Responses: []apigateway.IntegrationResponse{{
-					ID: "ir", Key: "$default", ResponseTemplates: map[string]string{"$default": strings.Repeat("x", size)}, TemplateSelectionExpression: `\$default`,
+					ID: "ir", Key: "$default", ResponseTemplates: map[string]string{"$default": reply}, TemplateSelectionExpression: `\$default`,
 				}},
 			}},
 		},

@@ -115,8 +115,11 @@ func idle(o options) error {
 // compare prints CPU per message or handshake, ours and the reference's.
 func compare(o options) error {
 	servers := []string{""}
-	if o.app != "" && o.role == "echo" {
-		o.ref = mockRef
+	if (o.app != "" || o.template) && o.role == "echo" {
+		o.gateway, o.ref = true, mockRef
+		if o.template {
+			o.size = max(o.size, 256) // there must be room for what the template renders
+		}
 	}
 	if o.ref == "" {
 		fmt.Println("no reference: -ref or SALLYPORT_BENCH_REF names none")

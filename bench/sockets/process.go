@@ -48,7 +48,7 @@ func pinned(cmd *exec.Cmd, cpu int) error {
 func startServer(o options, ref string) (*server, error) {
 	s := new(server)
 	if ref == mockRef {
-		o.app, o.gateway, o.profile, ref = "", true, "", ""
+		o.app, o.template, o.gateway, o.profile, ref = "", false, true, "", ""
 	}
 	if ref != "" {
 		l, err := net.Listen("tcp4", "127.0.0.1:0") // a port that is free
@@ -126,8 +126,8 @@ func (s *server) client(o options, role string, n int) (*exec.Cmd, []byte, error
 		return nil, nil, err
 	}
 	cpu := 1
-	if o.proxy && o.n > 1 {
-		cpu = 0 // where it disturbs least: several functions keep theirs busy, a single one waits while the gateway and the client work
+	if o.proxy {
+		cpu = 0 // with the gateway: functions have the other one to themselves, as they have with the reference
 	}
 	if err := pinned(cmd, cpu); err != nil {
 		return nil, nil, err

@@ -71,7 +71,11 @@ func serve(o options) error {
 	go obey(func(text []byte) int { return fanOut(s, text) })
 	fmt.Println(l.Addr())
 	if o.gateway {
-		return serveGateway(ctx, s, l, o.size)
+		reply := staticReply(o.size)
+		if o.template {
+			reply = templateReply(o.size)
+		}
+		return serveGateway(ctx, s, l, reply)
 	}
 	return s.Run(ctx, echo{o.attach}, l)
 }
