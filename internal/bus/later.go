@@ -9,9 +9,8 @@ import (
 // A Later is a durable queue that is opened when it is first used, and then kept: opening one costs more than sending to it.
 // Its methods may be called from many goroutines.
 type Later struct {
-	Bus   Bus
-	Name  string
-	Parts int // zero: it is one queue; else see OpenSpread
+	Bus  Bus
+	Name string
 
 	mu sync.Mutex // guards q
 	q  Queue
@@ -22,7 +21,7 @@ func (l *Later) Queue(ctx context.Context) (Queue, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.q == nil {
-		q, err := OpenSpread(ctx, l.Bus, l.Name, l.Parts)
+		q, err := l.Bus.Queue(ctx, l.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,10 @@
 package natsd
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -18,6 +20,10 @@ type Config struct {
 	// write is on the disk before it is acknowledged. A killed process loses nothing either way.
 	SyncInterval time.Duration
 
+	// Grouped leaves it to whoever writes to call Engine.Sync before a write counts as durable, so that many writes share one access to
+	// the disk. It has no effect where a file system does not allow it, or with a SyncInterval.
+	Grouped bool
+
 	// Log receives the server's warnings and errors. Nil is slog.Default.
 	Log *slog.Logger
 }
@@ -28,6 +34,7 @@ type Engine struct {
 	server *server.Server // nil when external
 	lock   *dirLock       // nil when external
 	failed chan error
+	syncer *syncer // nil: the server's acknowledgements are durable
 }
 
 const (
@@ -54,6 +61,14 @@ func Embedded(cfg Config) (_ *Engine, err error) {
 	}()
 	if err := verify(cfg.Dir, cfg.Log); err != nil {
 		return nil, err
+	}
+
+	if cfg.Grouped = cfg.Grouped && cfg.SyncInterval == 0 && ordersRenames(cfg.Dir); cfg.Grouped {
+		if e.syncer, err = newSyncer(cfg.Dir, e.failed); err != nil {
+			return nil, err
+		}
+	} else if err := os.RemoveAll(marksDir(cfg.Dir)); err != nil {
+		return nil, fmt.Errorf("remove marks of data directory: %w", err)
 	}
 
 	log := &serverLog{log: cfg.Log, failed: e.failed}
@@ -87,7 +102,7 @@ func options(cfg Config) *server.Options {
 		StoreDir:           cfg.Dir,
 		JetStreamMaxStore:  noLimit,
 		JetStreamMaxMemory: noLimit,
-		SyncAlways:         cfg.SyncInterval == 0,
+		SyncAlways:         cfg.SyncInterval == 0 && !cfg.Grouped,
 		SyncInterval:       cfg.SyncInterval,
 	}
 	o.JetStreamLimits.MaxBatchInflightPerStream = batchLimit
@@ -97,6 +112,14 @@ func options(cfg Config) *server.Options {
 
 // Conn is the connection for store/nats and bus/nats. It is the engine's own: do not close it.
 func (e *Engine) Conn() *nats.Conn { return e.conn }
+
+// Sync returns when everything that the engine had acknowledged for a stream before is on the disk.
+func (e *Engine) Sync(ctx context.Context, stream string) error {
+	if e.syncer == nil {
+		return nil
+	}
+	return e.syncer.sync(ctx, stream)
+}
 
 // Failed gives an error when the embedded engine can no longer write, for example because the disk is full. Then it
 // answers no writes any more, and the process should stop with that error. Nothing that was acknowledged is lost.
@@ -117,6 +140,9 @@ func (e *Engine) Close() {
 		e.server.Shutdown()
 		e.server.WaitForShutdown()
 		e.server = nil
+	}
+	if e.syncer != nil {
+		e.syncer.close()
 	}
 	if e.lock != nil {
 		e.lock.release()

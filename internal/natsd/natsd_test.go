@@ -2,6 +2,7 @@ package natsd_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -216,6 +218,111 @@ func TestEmbedded_InUse(t *testing.T) {
 	}
 	other.Wait() //nolint:errcheck // it was killed
 	embed(t, dir).Close()
+}
+
+// TestGrouped runs both suites where writers put what they write on the disk together.
+func TestGrouped(t *testing.T) {
+	e, err := natsd.Embedded(natsd.Config{Dir: t.TempDir(), Grouped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	t.Run("store", func(t *testing.T) {
+		storetest.Run(t, func(testing.TB) store.Stores { return storenats.NewSynced(e.Conn(), e.Sync) })
+	})
+	t.Run("bus", func(t *testing.T) {
+		bustest.Run(t, func(testing.TB) bus.Bus { return busnats.NewSynced(e.Conn(), e.Sync) })
+	})
+	select {
+	case err := <-e.Failed():
+		t.Error(err)
+	default:
+	}
+}
+
+// TestGrouped_Mark writes several blocks from many goroutines: all of the stream is known to be on the disk.
+func TestGrouped_Mark(t *testing.T) {
+	dir := t.TempDir()
+	stream := fillGrouped(t, dir, 64, 800<<10)
+	blocks, err := filepath.Glob(filepath.Join(stream, "msgs", "*.blk"))
+	if err != nil || len(blocks) < 2 {
+		t.Fatalf("blocks %v, %v; want several", blocks, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "synced", "store-x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mark struct{ Block, Size int64 }
+	if err := json.Unmarshal(text, &mark); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(stream, "msgs", fmt.Sprint(mark.Block, ".blk")))
+	if err != nil || info.Size() != mark.Size {
+		t.Errorf("block %d has %d bytes, %v; %d are marked", mark.Block, info.Size(), err, mark.Size)
+	}
+	if _, err := os.Stat(filepath.Join(stream, "msgs", fmt.Sprint(mark.Block+1, ".blk"))); err == nil {
+		t.Errorf("block %d is marked, and there is another after it", mark.Block)
+	}
+}
+
+func fillGrouped(t testing.TB, dir string, n, size int) (stream string) {
+	t.Helper()
+	e, err := natsd.Embedded(natsd.Config{Dir: dir, Grouped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s, err := storenats.NewSynced(e.Conn(), e.Sync).Open(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writers sync.WaitGroup
+	for w := range 8 {
+		writers.Go(func() {
+			for i := w; i < n; i += 8 {
+				if _, err := store.Put(t.Context(), s, fmt.Sprintf("k%02d", i), bytes.Repeat([]byte{'v'}, size), store.Always); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	return filepath.Join(dir, "jetstream", "$G", "streams", "store-x")
+}
+
+// TestGrouped_Damage takes wrong bytes for an unfinished write only where nobody was told that it was finished.
+func TestGrouped_Damage(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		size int // that is marked
+		want string
+	}{
+		{name: "before_the_mark", size: 1 << 30, want: "stream store-x is damaged: a checksum is wrong"},
+		{name: "after_the_mark", size: 500},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			stream := fillGrouped(t, dir, 100, 50)
+			change("msgs/1.blk", func(b []byte) []byte { b[len(b)/2] ^= 0xff; return b })(t, stream)
+			if err := os.WriteFile(filepath.Join(dir, "synced", "store-x"), fmt.Appendf(nil, `{"block":1,"size":%d}`, tt.size), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			e, err := natsd.Embedded(natsd.Config{Dir: dir, Grouped: true, Log: slog.New(slog.DiscardHandler)})
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("Embedded = %v, want %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			if n := count(t, e); n == 0 || n == 100 {
+				t.Errorf("%d documents, want those before the damage", n)
+			}
+		})
+	}
 }
 
 // TestExternal runs both suites over the network against a server that is not ours.

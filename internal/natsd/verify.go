@@ -14,7 +14,8 @@ import (
 )
 
 // The server cuts off a damaged file at the damage, or worse, does not start. So we look first: damage is an error
-// that names the file, unless it is the unfinished last write of a machine that lost power, which nobody was told about.
+// that names the file, unless it is the unfinished last write of a machine that lost power, which nobody was told about. A grouped engine
+// makes many writes at once: what its mark does not cover may be unfinished.
 
 // streamsDir is where the server keeps the streams of the one account that the embedded engine has.
 func streamsDir(dir string) string { return filepath.Join(dir, "jetstream", "$G", "streams") }
@@ -59,6 +60,7 @@ func verifyStream(dir, name string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	synced, marked := readMark(dir, name)
 	for i, block := range blocks {
 		data, err := os.ReadFile(block.file)
 		if err != nil {
@@ -68,7 +70,7 @@ func verifyStream(dir, name string, log *slog.Logger) error {
 		if reason == "" {
 			continue
 		}
-		if i == len(blocks)-1 && unfinished(data[at:], name, block.index) {
+		if marked && !synced.covers(block.index, at) || i == len(blocks)-1 && unfinished(data[at:], name, block.index) {
 			log.Warn("the last write before a crash was not finished and is dropped", "stream", name, "file", block.file, "bytes", len(data)-at)
 			continue
 		}

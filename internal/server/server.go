@@ -117,7 +117,7 @@ func (s *Server) open(ctx context.Context) (store.Stores, bus.Bus, error) {
 	if s.engine, err = openEngine(ctx, s.cfg); err != nil {
 		return nil, nil, err
 	}
-	return storenats.New(s.engine.Conn()), busnats.New(s.engine.Conn()), nil
+	return storenats.NewSynced(s.engine.Conn(), s.engine.Sync), busnats.NewSynced(s.engine.Conn(), s.engine.Sync), nil
 }
 
 // Close releases what New holds.
@@ -148,7 +148,7 @@ func openEngine(ctx context.Context, cfg Config) (*natsd.Engine, error) {
 	if cfg.NATS != "" {
 		return natsd.External(ctx, cfg.NATS, cfg.Log)
 	}
-	return natsd.Embedded(natsd.Config{Dir: filepath.Join(cfg.Data, "engine"), Log: cfg.Log})
+	return natsd.Embedded(natsd.Config{Dir: filepath.Join(cfg.Data, "engine"), Grouped: true, Log: cfg.Log})
 }
 
 // wire builds the services and the data plane, each with what it stands on.

@@ -29,9 +29,16 @@ func NewReplicated(conn *nats.Conn, replicas int) bus.Bus {
 	return &natsBus{conn: conn, replicas: replicas}
 }
 
+// NewSynced is New for an engine whose acknowledgements are not durable yet: sync returns when everything that was acknowledged for a
+// stream is.
+func NewSynced(conn *nats.Conn, sync func(ctx context.Context, stream string) error) bus.Bus {
+	return &natsBus{conn: conn, replicas: 1, sync: sync}
+}
+
 type natsBus struct {
 	conn     *nats.Conn
 	replicas int
+	sync     func(ctx context.Context, stream string) error // nil: acknowledgements are durable
 }
 
 func (b *natsBus) Publish(ctx context.Context, subject string, data []byte) error {

@@ -47,7 +47,7 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	q := &queue{conn: b.conn, name: name, subjects: "queue." + name + "."}
+	q := &queue{conn: b.conn, name: name, subjects: "queue." + name + ".", sync: b.sync}
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:              "queue-" + name,
 		Subjects:          []string{q.subjects + ">"},
@@ -79,6 +79,7 @@ type queue struct {
 	name     string
 	subjects string // what the subject of every job begins with, up to and with a dot
 	pulls    string // where jobs are asked for
+	sync     func(ctx context.Context, stream string) error
 }
 
 func (q *queue) Send(ctx context.Context, id string, data []byte, at time.Time) error {
@@ -120,13 +121,27 @@ func (q *queue) put(ctx context.Context, m *nats.Msg, data []byte, at time.Time)
 	}
 	switch {
 	case ack.Error == nil && ack.Seq > 0:
-		return nil
+		return q.durable(ctx)
 	case ack.Error == nil:
 		return fmt.Errorf("send to queue %s: %w: the engine's answer has no sequence: %.200q", q.name, bus.ErrUnavailable, answer.Data)
 	case ack.Error.ErrCode == codeWrongLastSequence, ack.Error.ErrCode == codeWrongLastSequenceConstant:
+		if err := q.durable(ctx); err != nil { // the other may have been stored a moment ago
+			return err
+		}
 		return errTaken
 	}
 	return fmt.Errorf("send to queue %s: %w: %s (%d)", q.name, bus.ErrUnavailable, ack.Error.Description, ack.Error.ErrCode)
+}
+
+// durable returns when what the engine has acknowledged is durable.
+func (q *queue) durable(ctx context.Context) error {
+	if q.sync == nil {
+		return nil
+	}
+	if err := q.sync(ctx, "queue-"+q.name); err != nil {
+		return fmt.Errorf("send to queue %s: %w: %w", q.name, bus.ErrUnavailable, err)
+	}
+	return nil
 }
 
 // A delivery is a job that the server has given to this process.
@@ -183,7 +198,9 @@ func (d *delivery) giveBack(after time.Duration) {
 
 // finish removes the job. The answer is waited for: whoever heard that the job is done may send its id again.
 func (d *delivery) finish(ctx context.Context) {
-	d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack) //nolint:errcheck // else it is done once more, as the contract allows
+	if _, err := d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack); err == nil { // else it is done once more, as the contract allows
+		d.q.durable(ctx) //nolint:errcheck // see above
+	}
 }
 
 // follow puts the next job in the place of this one.

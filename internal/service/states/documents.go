@@ -27,7 +27,7 @@ import (
 //	activity/{account}/{region}/{name}          activity
 //	definition/{sha256}                         the text of a definition, compressed
 //
-// "executions", in parts, has what runs:
+// "executions" has what runs:
 //
 //	x/{account}/{region}/{machine}/{name}            execution, and its events (tail.go)
 //	h/{account}/{region}/{machine}/{name}/{chunk}    events that no longer fit the execution's document
@@ -157,12 +157,7 @@ func (s *Service) open(ctx context.Context, name string) (store.Store, error) {
 	if st != nil {
 		return st, nil
 	}
-	var err error
-	if name == executionStore {
-		st, err = openParts(ctx, s.cfg.Stores, name)
-	} else {
-		st, err = s.cfg.Stores.Open(ctx, name)
-	}
+	st, err := s.cfg.Stores.Open(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", name, err)
 	}

@@ -68,7 +68,7 @@ func (s *Service) openQueue(ctx context.Context) (bus.Queue, error) {
 	if q != nil {
 		return q, nil
 	}
-	q, err := bus.OpenSpread(ctx, s.cfg.Bus, queueName, storeParts)
+	q, err := s.cfg.Bus.Queue(ctx, queueName)
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", queueName, err)
 	}

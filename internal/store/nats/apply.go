@@ -122,7 +122,7 @@ func (d *documents) send(ctx context.Context, msgs []*nats.Msg) (uint64, error) 
 	if ack.Seq == 0 {
 		return 0, fmt.Errorf("the engine's answer has no sequence: %.200q", answer.Data)
 	}
-	return ack.Seq, nil
+	return ack.Seq, d.disk.await(ctx, ack.Seq)
 }
 
 // expectTombstones is called after a conflict. For the server a tombstone is a message like others, so a

@@ -7,6 +7,7 @@
 //
 // stores.go opens streams, subject.go maps keys to subjects, apply.go writes, read.go reads, watch.go follows
 // changes, blobs.go keeps large byte strings as chunks in a store, errors.go maps what the server says.
+// disk.go knows what is durable, for engines whose writers share the way to the disk.
 //
 // With several replicas, Get asks the leader; List and Watch may begin on a replica that is some milliseconds behind.
 package nats

@@ -38,6 +38,9 @@ func (d *documents) Get(ctx context.Context, key string) (store.Doc, error) {
 	defer cancel()
 	subject, _ := subjectOf(key)
 	m, err := d.last(ctx, d.subjects+subject)
+	if err == nil {
+		err = d.disk.await(ctx, m.seq)
+	}
 	if err != nil {
 		return store.Doc{}, ended(ctx, err)
 	}
@@ -232,6 +235,9 @@ func (d *documents) page(ctx context.Context, sub *nats.Subscription, prefix str
 			return 0, 0, unavailable(err)
 		}
 		last = m.seq
+		if err := d.disk.await(ctx, m.seq); err != nil {
+			return 0, 0, ended(ctx, err)
+		}
 		doc, err := d.document(m)
 		if err != nil {
 			return 0, 0, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -28,9 +29,18 @@ func NewReplicated(conn *nats.Conn, replicas int) store.Stores {
 	return &stores{conn: conn, replicas: replicas}
 }
 
+// NewSynced is New for an engine whose acknowledgements are not durable yet: sync returns when everything that was acknowledged for a
+// stream is. Nobody sees a document before.
+func NewSynced(conn *nats.Conn, sync func(ctx context.Context, stream string) error) store.Stores {
+	return &stores{conn: conn, replicas: 1, sync: sync}
+}
+
 type stores struct {
 	conn     *nats.Conn
 	replicas int
+	sync     func(ctx context.Context, stream string) error // nil: acknowledgements are durable
+
+	disks sync.Map // *disk by stream
 }
 
 func (s *stores) Open(ctx context.Context, name string) (store.Store, error) {
@@ -49,6 +59,10 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		return nil, unavailable(err)
 	}
 	d := &documents{conn: s.conn, stream: name, subjects: subjects, leaderReads: s.replicas > 1}
+	if s.sync != nil {
+		one, _ := s.disks.LoadOrStore(name, &disk{stream: name, sync: s.sync})
+		d.disk = one.(*disk)
+	}
 	config := jetstream.StreamConfig{
 		Name:               d.stream,
 		Subjects:           []string{d.subjects + ">"},
@@ -74,6 +88,7 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		return nil, fmt.Errorf("open stream %s: %w", name, ended(ctx, err))
 	}
 	d.created = stream.CachedInfo().Created
+	d.disk.written(stream.CachedInfo().State.LastSeq)
 	return d, nil
 }
 
@@ -110,6 +125,7 @@ type documents struct {
 	subjects    string    // what the subject of every document begins with, up to and with a dot
 	created     time.Time // tells the stream from a later one of the same name
 	leaderReads bool
+	disk        *disk // nil: acknowledgements are durable
 }
 
 func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -167,6 +167,9 @@ func (d *documents) drain(ctx context.Context, feed *feed, prefix string, last u
 			return last, errFeedBroken
 		}
 		feed.seq++
+		if err := d.disk.await(ctx, meta.Sequence.Stream); err != nil {
+			return last, ended(ctx, err)
+		}
 		last = meta.Sequence.Stream
 		m := message{subject: msg.Subject, header: msg.Header, data: msg.Data, seq: last, deleted: len(msg.Header[headerDeleted]) > 0}
 		doc, err := d.document(m)
