@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -132,5 +133,52 @@ func TestTasks_lax(t *testing.T) {
 		if out := execute(t, s, m, "{}"); out["output"] != `{"ETag":"\"bb6cb5c68df4652941caf652a366f2d8\""}` {
 			t.Errorf("with role %s: %v", role, out)
 		}
+	}
+}
+
+// TestDistributedMap_SF040 reads items from S3 and writes results there.
+func TestDistributedMap_SF040(t *testing.T) {
+	s, _ := run(t, Config{Data: t.TempDir(), Cache: t.TempDir(), Memory: true})
+	callS3(t, s, "CreateBucket", `{"Bucket":"bucket"}`)
+	for key, body := range map[string]string{
+		"in/a.csv": "bixhCjEseAoyLHkK", "in/b.jsonl": "eyJuIjoxfQp7Im4iOjJ9Cg==", "in/c.json": "W3sibiI6MX1d", "in/d.json": "e30=",
+	} {
+		callS3(t, s, "PutObject", `{"Bucket":"bucket","Key":"`+key+`","Body":"`+body+`"}`)
+	}
+	for _, tt := range []struct{ name, reader, output string }{
+		{"csv", `"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"},"Parameters":{"Bucket":"bucket","Key":"in/a.csv"}`, `[{"n":"1","a":"x"},{"n":"2","a":"y"}]`},
+		{"jsonl", `"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSONL"},"Parameters":{"Bucket":"bucket","Key":"in/b.jsonl"}`, `[{"n":1},{"n":2}]`},
+		{"json", `"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSON","MaxItems":10},"Parameters":{"Bucket":"bucket","Key":"in/c.json"}`, `[{"n":1}]`},
+		{"no list", `"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSON"},"Parameters":{"Bucket":"bucket","Key":"in/d.json"}`, ""},
+		{"no object", `"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"JSON"},"Parameters":{"Bucket":"bucket","Key":"none"}`, ""},
+		{"objects", `"Resource":"arn:aws:states:::s3:listObjectsV2","ReaderConfig":{"MaxItems":2},"Parameters":{"Bucket":"bucket","Prefix":"in/"}`, `"Key":"in/a.csv"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			definition := func(writer string) string {
+				return `{"Type":"Map","End":true,"ItemReader":{` + tt.reader + `},` + writer + `"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}`
+			}
+			name := strings.ReplaceAll(tt.name, " ", "-")
+			out := execute(t, s, machine(t, s, name, "arn:aws:iam::000000000000:role/none", definition("")), "{}")
+			switch {
+			case tt.output == "" && out["error"] != "States.ItemReaderFailed":
+				t.Errorf("%v, want States.ItemReaderFailed", out)
+			case tt.output != "" && !strings.Contains(fmt.Sprint(out["output"]), tt.output):
+				t.Errorf("%v, want %s", out, tt.output)
+			}
+			if tt.output == "" {
+				return
+			}
+			out = execute(t, s, machine(t, s, name+"-written", "arn:aws:iam::000000000000:role/none",
+				definition(`"ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"bucket","Prefix":"out"},"WriterConfig":{"Transformation":"COMPACT","OutputType":"JSON"}},`)), "{}")
+			var written struct{ ResultWriterDetails struct{ Bucket, Key string } }
+			if err := json.Unmarshal([]byte(fmt.Sprint(out["output"])), &written); err != nil {
+				t.Fatalf("%v: %v", out, err)
+			}
+			results := strings.Replace(written.ResultWriterDetails.Key, "manifest.json", "SUCCEEDED_0.json", 1)
+			body, err := base64.StdEncoding.DecodeString(callS3(t, s, "GetObject", `{"Bucket":"bucket","Key":"`+results+`"}`)["Body"].(string))
+			if err != nil || !strings.Contains(string(body), tt.output) {
+				t.Errorf("%s has %s (%v), want %s", results, body, err, tt.output)
+			}
+		})
 	}
 }

@@ -31,6 +31,7 @@ import (
 //
 //	x/{account}/{region}/{machine}/{name}            execution, and its events (tail.go)
 //	h/{account}/{region}/{machine}/{name}/{chunk}    events that no longer fit the execution's document
+//	c/{account}/{region}/{machine}/{name}/{id}.{n}   children of a map run that is over
 //	p/{account}/{region}/{machine}/{name}/{id}/{n}   parts of a document that is too large for one
 const (
 	configStore    = "states"
@@ -342,6 +343,9 @@ func (s *Service) save(ctx context.Context, x *execution) error {
 		return err
 	}
 	if err := s.spill(ctx, docs, x); err != nil {
+		return err
+	}
+	if err := s.keepChildren(ctx, docs, x); err != nil {
 		return err
 	}
 	data, err := x.encode()

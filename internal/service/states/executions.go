@@ -153,11 +153,19 @@ func (s *Service) find(ctx context.Context, arn string) (*execution, error) {
 }
 
 func (s *Service) describeExecution(ctx context.Context, in *shapes.DescribeExecutionInput) (*shapes.DescribeExecutionOutput, error) {
+	data := deref(in.IncludedData) != "METADATA_ONLY"
+	c, err := s.childExecution(ctx, *in.ExecutionArn)
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		return c.describe(data), nil
+	}
 	x, err := s.find(ctx, *in.ExecutionArn)
 	if err != nil {
 		return nil, err
 	}
-	return x.describe(deref(in.IncludedData) != "METADATA_ONLY"), nil
+	return x.describe(data), nil
 }
 
 func (x *execution) describe(data bool) *shapes.DescribeExecutionOutput {
@@ -237,10 +245,12 @@ func (s *Service) redriveExecution(ctx context.Context, in *shapes.RedriveExecut
 }
 
 func (s *Service) listExecutions(ctx context.Context, in *shapes.ListExecutionsInput) (*shapes.ListExecutionsOutput, error) {
-	if in.MapRunArn != nil && in.StateMachineArn == nil {
-		return &shapes.ListExecutionsOutput{Executions: []*shapes.ExecutionListItem{}}, nil
-	}
-	if in.StateMachineArn == nil {
+	switch {
+	case in.MapRunArn != nil && in.StateMachineArn != nil:
+		return nil, errValidation("Must provide either a StateMachine ARN or MapRun ARN")
+	case in.MapRunArn != nil:
+		return s.listChildren(ctx, in)
+	case in.StateMachineArn == nil:
 		return nil, errValidation("Must provide a StateMachine ARN or MapRun ARN")
 	}
 	t, err := s.target(ctx, *in.StateMachineArn)

@@ -46,8 +46,16 @@ func (e event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 func (e *event) UnmarshalJSON([]byte) error { return nil }
 
 func (s *Service) getExecutionHistory(ctx context.Context, in *shapes.GetExecutionHistoryInput) (*historyOutput, error) {
-	x, err := s.find(ctx, *in.ExecutionArn)
+	c, err := s.childExecution(ctx, *in.ExecutionArn)
 	if err != nil {
+		return nil, err
+	}
+	var x *execution
+	if c != nil {
+		x = new(execution)
+		x.Events = c.history()
+		x.LastEvent = int64(len(x.Events))
+	} else if x, err = s.find(ctx, *in.ExecutionArn); err != nil {
 		return nil, err
 	}
 	after, err := historyToken(in.NextToken)

@@ -265,8 +265,14 @@ func (s *Service) describeStateMachine(ctx context.Context, in *shapes.DescribeS
 }
 
 func (s *Service) describeStateMachineForExecution(ctx context.Context, in *shapes.DescribeStateMachineForExecutionInput) (*shapes.DescribeStateMachineForExecutionOutput, error) {
-	x, err := s.find(ctx, *in.ExecutionArn)
+	c, err := s.childExecution(ctx, *in.ExecutionArn)
 	if err != nil {
+		return nil, err
+	}
+	var x *execution
+	if c != nil {
+		x = c.x
+	} else if x, err = s.find(ctx, *in.ExecutionArn); err != nil {
 		return nil, err
 	}
 	text, err := s.definitionText(ctx, x.Definition)
@@ -282,6 +288,9 @@ func (s *Service) describeStateMachineForExecution(ctx context.Context, in *shap
 		if m.Revision != "" {
 			out.RevisionId = new(m.Revision)
 		}
+	}
+	if c != nil { // AWS: the definition is the whole machine's
+		out.MapRunArn, out.Label, out.StateMachineArn = new(c.run.ARN), new(c.run.Label()), new(c.run.MachineARN())
 	}
 	return out, nil
 }

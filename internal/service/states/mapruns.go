@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/states"
@@ -24,17 +23,10 @@ func (s *Service) listMapRuns(ctx context.Context, in *shapes.ListMapRunsInput) 
 	out := &shapes.ListMapRunsOutput{MapRuns: []*shapes.MapRunListItem{}, NextToken: next}
 	for _, run := range part {
 		out.MapRuns = append(out.MapRuns, &shapes.MapRunListItem{
-			ExecutionArn: new(x.ARN), MapRunArn: new(run.ARN), StateMachineArn: new(x.MachineARN + "/" + label(run.ARN)), StartDate: date(run.Started), StopDate: date(run.Stopped),
+			ExecutionArn: new(x.ARN), MapRunArn: new(run.ARN), StateMachineArn: new(run.MachineARN()), StartDate: date(run.Started), StopDate: date(run.Stopped),
 		})
 	}
 	return out, nil
-}
-
-// label reads the label of a map run from its ARN.
-func label(arn string) string {
-	_, rest, _ := strings.Cut(arn, "/")
-	l, _, _ := strings.Cut(rest, ":")
-	return l
 }
 
 // mapRun finds a map run and its execution.
@@ -44,19 +36,11 @@ func (s *Service) mapRun(ctx context.Context, arn string) (*execution, *machine.
 		return nil, nil, err
 	}
 	name, _, _ := strings.Cut(n.parts[0], "/")
-	docs, err := s.executions(ctx)
+	all, err := s.executionsOf(ctx, n.place, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := docs.List(ctx, "x/"+executionKey(n.place, name, ""))
-	if err != nil {
-		return nil, nil, fmt.Errorf("list executions: %w", err)
-	}
-	for _, doc := range found {
-		x, err := s.decodeExecution(ctx, docs, strings.TrimPrefix(doc.Key, "x/"), doc)
-		if err != nil {
-			continue
-		}
+	for _, x := range all {
 		for _, run := range x.MapRuns() {
 			if run.ARN == arn {
 				return x, run, nil
@@ -72,17 +56,21 @@ func (s *Service) describeMapRun(ctx context.Context, in *shapes.DescribeMapRunI
 		return nil, err
 	}
 	count := func(n int) *int64 { return new(int64(n)) }
-	pending := run.Total - run.Succeeded - run.Failed - run.Aborted - run.Running
+	written, itemsWritten, pending := 0, 0, run.Total-run.Succeeded-run.Failed-run.Aborted-run.Running
+	if run.Written {
+		written, itemsWritten = run.Succeeded+run.Failed+run.Aborted, run.ItemsSucceeded+run.ItemsFailed+run.ItemsAborted
+	}
 	return &shapes.DescribeMapRunOutput{
 		MapRunArn: new(run.ARN), ExecutionArn: new(x.ARN), Status: new(run.Status), StartDate: date(run.Started), StopDate: date(run.Stopped),
 		MaxConcurrency: count(run.Max), ToleratedFailurePercentage: new(run.TolPct), ToleratedFailureCount: new(run.TolCount), RedriveCount: count(0),
 		ItemCounts: &shapes.MapRunItemCounts{
-			Pending: count(pending), Running: count(run.Running), Succeeded: count(run.Succeeded), Failed: count(run.Failed), TimedOut: count(0), Aborted: count(run.Aborted),
-			Total: count(run.Total), ResultsWritten: count(0), FailuresNotRedrivable: count(0), PendingRedrive: count(0),
+			Pending: count(run.Items - run.ItemsSucceeded - run.ItemsFailed - run.ItemsAborted - run.ItemsRunning), Running: count(run.ItemsRunning),
+			Succeeded: count(run.ItemsSucceeded), Failed: count(run.ItemsFailed), TimedOut: count(0), Aborted: count(run.ItemsAborted),
+			Total: count(run.Items), ResultsWritten: count(itemsWritten), FailuresNotRedrivable: count(0), PendingRedrive: count(0),
 		},
 		ExecutionCounts: &shapes.MapRunExecutionCounts{
 			Pending: count(pending), Running: count(run.Running), Succeeded: count(run.Succeeded), Failed: count(run.Failed), TimedOut: count(0), Aborted: count(run.Aborted),
-			Total: count(run.Total), ResultsWritten: count(0), FailuresNotRedrivable: count(0), PendingRedrive: count(0),
+			Total: count(run.Total), ResultsWritten: count(written), FailuresNotRedrivable: count(0), PendingRedrive: count(0),
 		},
 	}, nil
 }

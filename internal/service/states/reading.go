@@ -2,6 +2,7 @@ package states
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/csv"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 	"github.com/sallyport/sallyport/internal/service/states/machine"
@@ -18,20 +20,19 @@ import (
 
 // reading is what a distributed Map state reads its items from, or writes its results to.
 type reading struct {
-	write   bool
-	reader  asl.Reader
-	writer  asl.Writer
-	most    int
-	results []json.RawMessage
-	errs    map[int][2]string
-	run     machine.MapRun
+	write    bool
+	reader   asl.Reader
+	writer   asl.Writer
+	most     int
+	children []machine.Child
+	run      machine.MapRun
 }
 
 func newReading(turn *machine.Turn, t *machine.Thread) *reading {
 	g := t.Group
 	r := &reading{run: *g.Run, most: g.MaxItems}
 	if g.Writing {
-		r.write, r.results, r.errs = true, slices.Clone(g.Results), g.ItemErrs
+		r.write, r.children = true, turn.X.ChildrenOf(g.Run.ARN)
 	}
 	reader, writer := turn.Places(t)
 	if reader != nil {
@@ -239,7 +240,7 @@ func (c *taskCall) listObjects(ctx context.Context, params *asl.Object) ([]json.
 		contents, _ := o.Get("Contents")
 		list, _ := contents.([]any)
 		for _, v := range list {
-			items = append(items, asl.Encode(v))
+			items = append(items, asl.Encode(listed(v)))
 		}
 		next, ok := o.Get("NextContinuationToken")
 		if !ok || next == nil {
@@ -250,6 +251,31 @@ func (c *taskCall) listObjects(ctx context.Context, params *asl.Object) ([]json.
 	}
 }
 
+// listed gives an object of a list the members that AWS gives items: other names, and times as numbers.
+func listed(v any) any {
+	o, _ := v.(*asl.Object)
+	if o == nil {
+		return v
+	}
+	item := asl.NewObject()
+	for _, m := range o.Members {
+		switch m.Name {
+		case "ETag":
+			item.Set("Etag", m.Value)
+		case "LastModified":
+			text, _ := m.Value.(string)
+			if at, err := time.Parse(time.RFC3339, text); err == nil {
+				item.Set(m.Name, at.Unix())
+				continue
+			}
+			item.Set(m.Name, m.Value)
+		default:
+			item.Set(m.Name, m.Value)
+		}
+	}
+	return item
+}
+
 // writeResults puts the results into S3, with the manifest that says where they are.
 func (c *taskCall) writeResults(ctx context.Context, params *asl.Object) machine.Result {
 	text := func(name string) string {
@@ -258,46 +284,53 @@ func (c *taskCall) writeResults(ctx context.Context, params *asl.Object) machine
 		return s
 	}
 	bucket, prefix := text("Bucket"), strings.Trim(text("Prefix"), "/")
-	run := c.reading.run.ARN[strings.LastIndexByte(c.reading.run.ARN, ':')+1:]
-	folder := run
+	run := &c.reading.run
+	folder := run.ID()
 	if prefix != "" {
-		folder = prefix + "/" + run
-	}
-	var ok, bad []any
-	for i, out := range c.reading.results {
-		o := asl.NewObject()
-		if e, failed := c.reading.errs[i]; failed {
-			o.Set("Error", e[0])
-			o.Set("Cause", e[1])
-			o.Set("Status", "FAILED")
-			bad = append(bad, o)
-			continue
-		}
-		o.Set("Output", string(out))
-		o.Set("Status", "SUCCEEDED")
-		ok = append(ok, o)
+		folder = prefix + "/" + folder
 	}
 	files := asl.NewObject("FAILED", []any{}, "PENDING", []any{}, "SUCCEEDED", []any{})
-	put := func(key string, v any) error {
-		_, err := c.do(ctx, "s3", "PutObject", asl.NewObject("Bucket", bucket, "Key", key, "Body", base64.StdEncoding.EncodeToString(asl.Encode(v))))
+	put := func(key string, data []byte) error {
+		_, err := c.do(ctx, "s3", "PutObject", asl.NewObject("Bucket", bucket, "Key", key, "Body", base64.StdEncoding.EncodeToString(data)))
 		return err
 	}
-	for _, f := range []struct {
-		name string
-		list []any
-	}{{"SUCCEEDED", ok}, {"FAILED", bad}} {
-		if len(f.list) == 0 {
+	format, lists := cmp.Or(c.reading.writer.OutputType, "JSON"), c.reading.shown()
+	for _, name := range []string{"SUCCEEDED", "FAILED", "PENDING"} {
+		if len(lists[name]) == 0 {
 			continue
 		}
-		key := folder + "/" + f.name + "_0.json"
-		if err := put(key, f.list); err != nil {
+		key, data := folder+"/"+name+"_0."+strings.ToLower(format), asl.Encode(lists[name])
+		if format == "JSONL" {
+			data = nil
+			for _, v := range lists[name] {
+				data = append(asl.AppendValue(data, v), '\n')
+			}
+		}
+		if err := put(key, data); err != nil {
 			return machine.Result{Failure: &asl.Failure{Error: asl.ErrResultWriter, Cause: reason(err)}}
 		}
-		files.Set(f.name, []any{asl.NewObject("Key", key, "Size", len(asl.Encode(f.list)))})
+		files.Set(name, []any{asl.NewObject("Key", key, "Size", len(data))})
 	}
-	manifest := asl.NewObject("DestinationBucket", bucket, "MapRunArn", c.reading.run.ARN, "ResultFiles", files)
-	if err := put(folder+"/manifest.json", manifest); err != nil {
+	manifest := asl.NewObject("DestinationBucket", bucket, "MapRunArn", run.ARN, "ResultFiles", files)
+	if err := put(folder+"/manifest.json", asl.Encode(manifest)); err != nil {
 		return machine.Result{Failure: &asl.Failure{Error: asl.ErrResultWriter, Cause: reason(err)}}
 	}
-	return machine.Result{Output: asl.Encode(asl.NewObject("MapRunArn", c.reading.run.ARN, "ResultWriterDetails", asl.NewObject("Bucket", bucket, "Key", folder+"/manifest.json")))}
+	return machine.Result{Output: asl.Encode(asl.NewObject("MapRunArn", run.ARN, "ResultWriterDetails", asl.NewObject("Bucket", bucket, "Key", folder+"/manifest.json")))}
+}
+
+// shown returns what is written of the children, by file.
+func (r *reading) shown() map[string][]any {
+	lists := map[string][]any{}
+	for i := range r.children {
+		child := &r.children[i]
+		switch {
+		case child.Started == 0:
+			lists["PENDING"] = append(lists["PENDING"], machine.Show(&r.run, i, child))
+		case child.Status != machine.Succeeded:
+			lists["FAILED"] = append(lists["FAILED"], machine.Show(&r.run, i, child))
+		default:
+			lists["SUCCEEDED"] = append(lists["SUCCEEDED"], machine.Transform(&r.run, i, child, r.writer.Transformation)...)
+		}
+	}
+	return lists
 }

@@ -89,8 +89,11 @@ func (r *Turn) context(t *Thread) *asl.Object {
 		}
 	}
 	c := asl.NewObject("Execution", execution,
-		"StateMachine", asl.NewObject("Id", x.MachineARN, "Name", x.MachineName),
-		"State", asl.NewObject("Name", name, "EnteredTime", Timestamp(t.Entered)))
+		"StateMachine", asl.NewObject("Id", x.MachineARN, "Name", x.MachineName))
+	if g, i := x.childOf(t); g != nil {
+		r.childContext(c, g, i)
+	}
+	c.Set("State", asl.NewObject("Name", name, "EnteredTime", Timestamp(t.Entered)))
 	switch s := r.stateOf(t); s.Type {
 	case "Task", "Parallel", "Map": // AWS: those that can be retried
 		state, _ := c.Get("State")
@@ -106,6 +109,18 @@ func (r *Turn) context(t *Thread) *asl.Object {
 		}
 	}
 	return c
+}
+
+// childContext makes the context that of a child execution of a distributed Map state.
+func (r *Turn) childContext(c *asl.Object, g *Group, index int) {
+	run, child := g.Run, &g.Children[index]
+	v, _ := c.Get("Execution")
+	execution := v.(*asl.Object)
+	execution.Set("Id", run.ChildARN(index))
+	execution.Set("Input", r.decode(child.Input))
+	execution.Set("Name", run.ChildName(index))
+	execution.Set("StartTime", Timestamp(child.Started))
+	c.Set("StateMachine", asl.NewObject("Id", run.MachineARN(), "Name", r.X.MachineName+"/"+run.Label()))
 }
 
 // machineOf finds a thread's machine in the definition.

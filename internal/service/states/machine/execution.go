@@ -110,9 +110,8 @@ type Group struct {
 	Live      int               `json:"live"`
 	Max       int               `json:"max,omitempty"` // zero: no limit
 	Results   []json.RawMessage `json:"res"`
-	Failures  int               `json:"fail,omitempty"`
+	Failures  int               `json:"fail,omitempty"` // items
 	Done      int               `json:"done,omitempty"`
-	Tolerated float64           `json:"tol"` // failures
 	Error     string            `json:"err,omitempty"`
 	Cause     string            `json:"cause,omitempty"`
 	Input     json.RawMessage   `json:"in,omitempty"` // what ItemSelector and branches see
@@ -121,23 +120,38 @@ type Group struct {
 	Writing   bool              `json:"w,omitempty"`    // its results are being written
 	MaxItems  int               `json:"mi,omitempty"`   // of the reader
 	ItemErrs  map[int][2]string `json:"errs,omitempty"` // of failed items of a distributed Map
+	Children  []Child           `json:"kids,omitempty"` // of a distributed Map
+	Exceeded  bool              `json:"exc,omitempty"`  // too many have failed: the results are written, then it fails
 }
 
 // A MapRun is what a distributed Map state is known as.
 type MapRun struct {
-	ARN       string  `json:"arn"`
-	Started   int64   `json:"started"`
-	Stopped   int64   `json:"stopped,omitempty"`
-	Status    string  `json:"status"`
-	Max       int     `json:"max"`
-	TolCount  int64   `json:"tolCount"`
-	TolPct    float64 `json:"tolPct"`
-	Type      string  `json:"type,omitempty"`
-	Total     int     `json:"total"`
-	Succeeded int     `json:"ok"`
-	Failed    int     `json:"failed"`
-	Aborted   int     `json:"aborted,omitempty"`
-	Running   int     `json:"running"`
+	ARN      string  `json:"arn"`
+	Started  int64   `json:"started"`
+	Stopped  int64   `json:"stopped,omitempty"`
+	Status   string  `json:"status"`
+	Max      int     `json:"max"`
+	TolCount int64   `json:"tolCount"`
+	TolPct   float64 `json:"tolPct"`
+	HasCount bool    `json:"hasCount,omitempty"` // TolCount was given
+	HasPct   bool    `json:"hasPct,omitempty"`
+	Type     string  `json:"type,omitempty"`
+
+	// Children, and what they had of the items.
+	Total          int  `json:"total"`
+	Succeeded      int  `json:"ok"`
+	Failed         int  `json:"failed"`
+	Aborted        int  `json:"aborted,omitempty"`
+	Running        int  `json:"running"`
+	Items          int  `json:"items,omitempty"`
+	ItemsSucceeded int  `json:"itemsOK,omitempty"`
+	ItemsFailed    int  `json:"itemsFailed,omitempty"`
+	ItemsAborted   int  `json:"itemsAborted,omitempty"`
+	ItemsRunning   int  `json:"itemsRunning,omitempty"`
+	Written        bool `json:"written,omitempty"` // by ResultWriter
+
+	Children []Child `json:"kids,omitempty"` // of a run that is over, until they are kept elsewhere
+	Kept     string  `json:"kept,omitempty"` // where
 }
 
 // Thread returns a thread by its number, or nil.

@@ -244,6 +244,7 @@ func (r *Turn) retry(t *Thread, s *asl.State, failure *asl.Failure) bool {
 			return true
 		}
 		delay := rt.Delay(t.Retries[i], r.random)
+		r.closeRun(t, Failed)
 		t.Task, t.Group = nil, nil
 		r.park(t, Retrying, r.Now.Add(delay+time.Millisecond-1).UnixMilli())
 		return true
@@ -303,6 +304,7 @@ func (r *Turn) endRoot(t *Thread, failure *asl.Failure) {
 // drop removes a thread and all below it.
 func (r *Turn) drop(t *Thread) {
 	r.dropChildren(t)
+	r.closeRun(t, Aborted)
 	for i := range r.X.Threads {
 		if r.X.Threads[i] == t {
 			r.X.Threads = append(r.X.Threads[:i:i], r.X.Threads[i+1:]...)

@@ -172,7 +172,9 @@ func limits(env *asl.Env, s *asl.State, g *Group, most float64) *asl.Failure {
 	}
 	g.Max = maxInline
 	if s.Processor.Distributed {
-		g.Run = &MapRun{Max: int(most), TolCount: int64(count), TolPct: percentage}
+		g.Run = &MapRun{
+			Max: int(most), TolCount: int64(count), TolPct: percentage, HasCount: s.ToleratedCount.Given, HasPct: s.ToleratedPercentage.Given,
+		}
 		g.Max = maxDistributed
 	}
 	if most > 0 {
@@ -212,6 +214,9 @@ func limit(env *asl.Env, f *asl.Field, kind string) (float64, *asl.Failure) {
 // begin starts the iterations.
 func (r *Turn) begin(t *Thread, s *asl.State) *asl.Failure {
 	g := t.Group
+	if g.Run != nil {
+		g.Run.Items, g.Children = len(g.Items), make([]Child, len(g.Items))
+	}
 	if s.Batcher != nil {
 		if failure := r.batch(t, s); failure != nil {
 			return failure
@@ -219,9 +224,8 @@ func (r *Turn) begin(t *Thread, s *asl.State) *asl.Failure {
 	}
 	g.Count = len(g.Items)
 	g.Results = make([]json.RawMessage, g.Count)
-	if run := g.Run; run != nil {
-		run.Total = g.Count
-		g.Tolerated = max(float64(run.TolCount), run.TolPct*float64(g.Count)/100)
+	if g.Run != nil {
+		g.Run.Total, g.Children = g.Count, g.Children[:g.Count]
 	}
 	if g.Count == 0 {
 		return r.groupDone(t, s)
@@ -246,6 +250,7 @@ func (r *Turn) fill(t *Thread, s *asl.State) *asl.Failure {
 			}
 			c.Input = asl.Encode(v)
 		}
+		g.started(index, c.Input, r.Now.UnixMilli())
 		if g.Run == nil {
 			r.on(c, "MapIterationStarted", "index", json.Number(strconv.Itoa(index)), "name", s.Name)
 		}
@@ -286,6 +291,9 @@ func (r *Turn) batch(t *Thread, s *asl.State) *asl.Failure {
 			b.Set("BatchInput", with)
 		}
 		b.Set("Items", list)
+		if g.Run != nil {
+			g.Children[len(batches)].Items = len(list)
+		}
 		batches = append(batches, asl.Encode(b))
 	}
 	g.Items = batches
@@ -304,7 +312,7 @@ func (r *Turn) childSucceeded(c *Thread, out json.RawMessage) {
 	if s.Type == "Map" {
 		t.Prev = c.Prev
 		if g.Run != nil {
-			g.Run.Succeeded++
+			g.stopped(c.Index, Succeeded, r.Now.UnixMilli())
 		} else if !c.Silent {
 			g.LastEvent = r.event(c.Prev, "MapIterationSucceeded", "index", json.Number(strconv.Itoa(c.Index)), "name", s.Name)
 		}
@@ -356,8 +364,8 @@ func (r *Turn) childFailed(c *Thread, failure *asl.Failure) {
 		r.failed(t, s, failure)
 		return
 	}
-	g.Run.Failed++
-	g.Failures++
+	g.stopped(c.Index, Failed, r.Now.UnixMilli())
+	g.Failures += g.Children[c.Index].Size()
 	g.Done++
 	g.Live--
 	if g.ItemErrs == nil {
@@ -365,15 +373,43 @@ func (r *Turn) childFailed(c *Thread, failure *asl.Failure) {
 	}
 	g.ItemErrs[c.Index] = [2]string{failure.Error, failure.Cause}
 	r.drop(c)
-	if float64(g.Failures) > g.Tolerated {
-		g.Run.Aborted = g.Count - g.Done
+	if g.Run.exceeds(g.Failures, g.Run.Items) {
 		r.dropChildren(t)
-		exceeded := &asl.Failure{Error: asl.ErrTolerated, Bare: true, Cause: "The specified tolerated failure threshold was exceeded"}
-		r.on(t, "MapRunFailed", "cause", exceeded.Cause, "error", exceeded.Error)
-		r.failed(t, s, exceeded)
+		g.Live = 0
+		g.abort(r.Now.UnixMilli())
+		g.Exceeded = true
+		if failure := r.exceeded(t, s); failure != nil {
+			r.failed(t, s, failure)
+		}
 		return
 	}
 	r.proceed(t, s)
+}
+
+// exceeded ends a distributed Map state of which too many items have failed. AWS: ResultWriter tells of them, too.
+func (r *Turn) exceeded(t *Thread, s *asl.State) *asl.Failure {
+	if writing, failure := r.write(t, s); writing || failure != nil {
+		return failure
+	}
+	failure := &asl.Failure{Error: asl.ErrTolerated, Bare: true, Cause: "The specified tolerated failure threshold was exceeded"}
+	r.on(t, "MapRunFailed", "cause", failure.Cause, "error", failure.Error)
+	return failure
+}
+
+// write begins to write the results of a distributed Map state, if it has a place for them and has not written them.
+func (r *Turn) write(t *Thread, s *asl.State) (writing bool, failure *asl.Failure) {
+	g := t.Group
+	if s.Writer == nil || s.Writer.Resource == "" || g.Run == nil || g.Writing {
+		return false, nil
+	}
+	args, failure := r.writerArgs(t, s)
+	if failure != nil {
+		return false, failure
+	}
+	t.Task = &Task{Resource: s.Writer.Resource, Input: args, RequestID: r.UUID()}
+	g.Writing = true
+	r.park(t, Reading, 0)
+	return true, nil
 }
 
 // aborted writes that the state a thread is in ends with the thread.
@@ -388,12 +424,8 @@ func (r *Turn) aborted(c *Thread) {
 
 // groupFailedEvent writes that a Parallel or Map state failed for good.
 func (r *Turn) groupFailedEvent(t *Thread, s *asl.State) {
-	g := t.Group
+	r.closeRun(t, Failed)
 	t.Group = nil
-	if g.Run != nil {
-		g.Run.Status, g.Run.Stopped = Failed, r.Now.UnixMilli()
-		r.X.keepRun(g.Run)
-	}
 	if t.Silent {
 		return
 	}
@@ -408,15 +440,11 @@ func (r *Turn) groupFailedEvent(t *Thread, s *asl.State) {
 // groupDone ends a Parallel or Map state with its results.
 func (r *Turn) groupDone(t *Thread, s *asl.State) *asl.Failure {
 	g := t.Group
-	if s.Writer != nil && s.Writer.Resource != "" && g.Run != nil && t.Phase != Reading {
-		args, failure := r.writerArgs(t, s)
-		if failure != nil {
-			return failure
-		}
-		t.Task = &Task{Resource: s.Writer.Resource, Input: args, RequestID: r.UUID()}
-		g.Writing = true
-		r.park(t, Reading, 0)
-		return nil
+	if writing, failure := r.write(t, s); writing || failure != nil {
+		return failure
+	}
+	if s.Writer != nil && g.Run != nil {
+		return r.groupSucceeded(t, s, r.transformed(g, s.Writer.Transformation))
 	}
 	list := make([]any, 0, len(g.Results))
 	for i, text := range g.Results {
@@ -429,16 +457,16 @@ func (r *Turn) groupDone(t *Thread, s *asl.State) *asl.Failure {
 
 func (r *Turn) groupSucceeded(t *Thread, s *asl.State, result any) *asl.Failure {
 	g := t.Group
-	if run := g.Run; run != nil {
-		run.Status, run.Stopped = Succeeded, r.Now.UnixMilli()
-		r.X.keepRun(run)
+	distributed := g.Run != nil
+	if distributed {
+		r.closeRun(t, Succeeded)
 		r.on(t, "MapRunSucceeded")
 	}
 	if !t.Silent {
 		if s.Type == "Parallel" {
 			r.event(t.Prev, "ParallelStateSucceeded")
 		} else {
-			if g.Run == nil && g.LastEvent > 0 {
+			if !distributed && g.LastEvent > 0 {
 				t.Prev = g.LastEvent
 			}
 			r.event(t.Prev, "MapStateSucceeded")
@@ -469,22 +497,20 @@ func (r *Turn) read(t *Thread, res Result) {
 		return
 	}
 	var failure *asl.Failure
-	if !g.Writing {
+	switch {
+	case !g.Writing:
 		g.Items = res.Items
 		t.Phase, t.Task = Children, nil
 		failure = r.begin(t, s)
-	} else {
+	case g.Exceeded:
+		g.Run.Written = true
+		failure = r.exceeded(t, s)
+	default:
+		g.Run.Written = true
 		failure = r.groupSucceeded(t, s, r.decode(res.Output))
 	}
 	if failure != nil {
 		r.failed(t, s, failure)
-	}
-}
-
-// keepRun remembers a map run that is over.
-func (x *Execution) keepRun(run *MapRun) {
-	if len(x.Runs) < 100 {
-		x.Runs = append(x.Runs, run)
 	}
 }
 
@@ -495,6 +521,11 @@ func (x *Execution) MapRuns() []*MapRun {
 		if t.Group != nil && t.Group.Run != nil {
 			run := *t.Group.Run
 			run.Running = t.Group.Live
+			for i := range t.Group.Children {
+				if c := &t.Group.Children[i]; c.Status == Running {
+					run.ItemsRunning += c.Size()
+				}
+			}
 			runs = append(runs, &run)
 		}
 	}
@@ -520,11 +551,10 @@ func (x *Execution) UpdateMapRun(arn string, most, count *int64, percentage *flo
 			}
 		}
 		if count != nil {
-			run.TolCount = *count
+			run.TolCount, run.HasCount = *count, true
 		}
 		if percentage != nil {
-			run.TolPct = *percentage
+			run.TolPct, run.HasPct = *percentage, true
 		}
-		g.Tolerated = max(float64(run.TolCount), run.TolPct*float64(g.Count)/100)
 	}
 }

@@ -64,7 +64,7 @@ func (r *Turn) probedMap(t *Thread, s *asl.State, g *Group, items []any, most fl
 		r.see("toleratedFailurePercentage", json.Number(strconv.FormatFloat(g.Run.TolPct, 'f', -1, 64)))
 	}
 	tolerated := s.ToleratedCount.Given || s.ToleratedPercentage.Given
-	if n := r.Probe.Failures; r.Probe.Failure == nil && tolerated && float64(n) > max(float64(g.Run.TolCount), g.Run.TolPct*float64(len(items))/100) {
+	if r.Probe.Failure == nil && tolerated && g.Run.exceeds(r.Probe.Failures, len(items)) {
 		return &asl.Failure{Error: asl.ErrTolerated, Bare: true, Cause: "The specified tolerated failure threshold was exceeded"}
 	}
 	return r.probed(t, s)

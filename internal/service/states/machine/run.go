@@ -243,7 +243,7 @@ func (r *Turn) park(t *Thread, phase Phase, at int64) {
 // Abort stops the execution from outside.
 func (r *Turn) Abort(errorName, cause *string) {
 	x := r.X
-	x.keepRoot()
+	x.keepRoot(r.Now.UnixMilli())
 	x.Status, x.Stopped, x.Error, x.Cause, x.Deadline = Aborted, r.Now.UnixMilli(), errorName, cause, 0
 	details := []any{}
 	if cause != nil {
@@ -262,7 +262,7 @@ func (r *Turn) end(status string, failure *asl.Failure) {
 	if root := x.Thread(1); root != nil && root.Prev > 0 && root.Group == nil {
 		prev = root.Prev
 	}
-	x.keepRoot()
+	x.keepRoot(r.Now.UnixMilli())
 	x.Status, x.Stopped, x.Deadline = status, r.Now.UnixMilli(), 0
 	kind := "ExecutionFailed"
 	if status == TimedOut {
@@ -283,8 +283,13 @@ func (r *Turn) end(status string, failure *asl.Failure) {
 }
 
 // keepRoot keeps, of an execution that fails, what is needed to take it up where it failed: the root's state and its input.
-func (x *Execution) keepRoot() {
+func (x *Execution) keepRoot(now int64) {
 	root := x.Thread(1)
+	for _, t := range x.Threads {
+		if t.Group != nil && t.Group.Run != nil {
+			x.closeRun(t.Group, Aborted, now)
+		}
+	}
 	x.Threads = nil
 	if root != nil {
 		x.Threads = []*Thread{{ID: 1, State: root.State, Input: root.Input, Vars: root.Vars, Prev: root.Prev}}
