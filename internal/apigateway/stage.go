@@ -85,6 +85,9 @@ func (p *Parts) checkStage(s *Stage) error {
 	); err != nil {
 		return err
 	}
+	if _, err := PolicyOf(s.Tags); err != nil {
+		return err
+	}
 	for key, settings := range s.RouteSettings {
 		if err := settings.check(); err != nil {
 			return err

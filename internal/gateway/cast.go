@@ -15,7 +15,7 @@ import (
 // counts those that took it, failed those that do not read. The error is an *awsapi.Error: BadRequestException, PayloadTooLargeException.
 func (g *Gateway) Cast(ctx context.Context, api, stage string, data []byte, except []string) (sent, failed int, err error) {
 	switch {
-	case len(data) > maxMessage:
+	case len(data) > g.MaxPayload(api, stage):
 		return 0, 0, awsapi.Errorf("PayloadTooLargeException", 413, "Message too long")
 	case !utf8.Valid(data):
 		return 0, 0, awsapi.Errorf("BadRequestException", 400, "The payload is not valid UTF-8, and a text message cannot carry it")

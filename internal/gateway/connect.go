@@ -154,6 +154,7 @@ func later(a, b time.Time) time.Time {
 
 // accept opens the connection. The session is in place: a backend that pushes at once finds it.
 func (u *upgrade) accept(resp integration.Response) {
+	u.st.lift(u.conn)
 	err := u.conn.Accept(resp.Subprotocol)
 	if err != nil && !errors.Is(err, loop.ErrGone) {
 		u.refuse(refused(502, internalError, err, "return a subprotocol that can be a header's value"))

@@ -51,9 +51,9 @@ func (g *Gateway) Post(ctx context.Context, api, stage, connectionID string, dat
 
 func (g *Gateway) post(ctx context.Context, api, stage, connectionID string, data []byte) error {
 	switch {
-	case len(data) > maxMessage:
+	case len(data) > g.MaxPayload(api, stage):
 		return awsapi.Errorf("PayloadTooLargeException", 413, "Message too long")
-	case !utf8.Valid(data):
+	case !utf8.Valid(data) && !g.binary(api, stage):
 		return awsapi.Errorf("BadRequestException", 400, "The payload is not valid UTF-8, and a text message cannot carry it")
 	}
 	if err := g.admitCall(api, stage); err != nil {
@@ -267,6 +267,9 @@ func (g *Gateway) answer(q question) (known, error) {
 	}
 	switch q.op {
 	case opPost:
+		if st.policy.Binary && !utf8.Valid(q.data) {
+			return known{}, conn.WriteBinary(q.data)
+		}
 		return known{}, conn.Write(q.data)
 	case opDelete:
 		return known{}, conn.Close(loop.CodeNormal, loop.ReasonDeleted)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"encoding/base64"
 	"net/url"
 	"strconv"
 	"strings"
@@ -47,6 +48,7 @@ type moment struct {
 	request    loop.ID
 	at         time.Time
 	connection loop.ID // of events with headers
+	binary     bool    // of a message
 }
 
 // appendContext appends `"requestContext":{…}`; extra are members of one kind of event, each with a comma behind it.
@@ -82,6 +84,10 @@ func (m moment) appendMessage(dst []byte, st *stage, r *route, head string, mess
 	dst = append(dst, ',')
 	dst = append(dst, st.variables...)
 	dst = append(dst, `"body":`...)
+	if m.binary {
+		dst = base64.StdEncoding.AppendEncode(append(dst, '"'), text)
+		return append(dst, `","isBase64Encoded":true}`...)
+	}
 	dst = json.AppendQuoted(dst, text)
 	return append(dst, `,"isBase64Encoded":false}`...)
 }

@@ -91,8 +91,9 @@ type Gateway struct {
 }
 
 var (
-	_ loop.Handler = (*Gateway)(nil)
-	_ loop.Leaver  = (*Gateway)(nil)
+	_ loop.Handler       = (*Gateway)(nil)
+	_ loop.Leaver        = (*Gateway)(nil)
+	_ loop.BinaryHandler = (*Gateway)(nil)
 )
 
 // New returns a gateway that serves nothing until Run.

@@ -15,11 +15,11 @@ import (
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
 
-// maxMessage is the largest message in either direction.
-const maxMessage = 128 << 10
+// Message implements loop.Handler.
+func (g *Gateway) Message(conn loop.Conn, text []byte) { g.take(conn, text, false) }
 
-// Message implements loop.Handler: it takes one message along its path: route, integration, reply.
-func (g *Gateway) Message(conn loop.Conn, text []byte) {
+// take takes one message along its path: route, integration, reply.
+func (g *Gateway) take(conn loop.Conn, text []byte, binary bool) {
 	s, _ := conn.Attached().(*session)
 	if s == nil {
 		return
@@ -31,7 +31,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 	at := g.now()
 	c := g.newCall()
 	c.kind, c.s, c.st, c.r = Message, s, st, st.route(text)
-	c.m = moment{request: g.requestID(at), at: at}
+	c.m = moment{request: g.requestID(at), at: at, binary: binary}
 	c.in = len(text)
 	st.meterOf(c.r).message()
 	switch {
@@ -47,7 +47,7 @@ func (g *Gateway) Message(conn loop.Conn, text []byte) {
 	case c.r.inline:
 		c.called = true
 		c.keepValues()
-		c.finish(c.r.backend.Call(g.working, c.request(text)))
+		c.finish(c.r.backend.Call(g.working, c.request(c.payloadFor(text))))
 	default:
 		c.prepare(text)
 		if err := s.start(g, c, false); err != nil {
@@ -159,12 +159,12 @@ func (c *call) prepare(text []byte) {
 		c.event = c.m.appendMessage(c.event[:0], c.st, c.r, c.s.head, c.messageID(), text)
 		return
 	}
-	c.body = append(c.body[:0], text...)
+	c.body = append(c.body[:0], c.payloadFor(text)...)
 	c.keepValues()
 }
 
 func (c *call) request(body []byte) *integration.Request {
-	c.req = integration.Request{Event: c.event, Body: body, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN, Trace: c.trace}
+	c.req = integration.Request{Event: c.event, Body: body, Binary: c.m.binary, TwoWay: c.r.twoWay, SourceARN: c.r.sourceARN, Trace: c.trace}
 	if c.r.backend.Local {
 		c.req.RouteKey, c.req.ConnectionID, c.req.ID, c.req.Source = c.r.key, connectionOf(c.s.head), c.m.request.String(), c
 	}
@@ -250,10 +250,10 @@ func (c *call) finish(resp integration.Response, err error) {
 	var f *integration.Failure
 	if err != nil {
 		f = integration.AsFailure(err)
-	} else if c.kind == Message && c.r.twoWay && len(resp.Body) > maxMessage {
+	} else if c.kind == Message && c.r.twoWay && len(resp.Body) > c.st.maxMessage() {
 		f = &integration.Failure{
 			Status: 500, Message: internalError,
-			Cause: fmt.Errorf("the reply has %d bytes, and a message may have %d", len(resp.Body), maxMessage),
+			Cause: fmt.Errorf("the reply has %d bytes, and a message may have %d", len(resp.Body), c.st.maxMessage()),
 			Hint:  "send large results in several messages through @connections",
 		}
 	}
@@ -264,11 +264,11 @@ func (c *call) finish(resp integration.Response, err error) {
 			var buf [256]byte
 			frame := appendErrorFrame(buf[:0], f.Message, c.s.id, c.m.request)
 			out = len(frame)
-			c.g.write(c.s.conn, frame)
+			c.g.write(c.s.conn, frame, false)
 		} else if c.r.twoWay {
 			out = len(resp.Body)
 			c.r.meter.message()
-			c.g.write(c.s.conn, resp.Body)
+			c.g.write(c.s.conn, resp.Body, resp.Binary)
 		}
 	}
 	if f == nil && !c.st.wish.Successes {
@@ -308,9 +308,13 @@ func (c *call) variables() []byte {
 	return c.m.appendVariables(nil, c.st, r, c.s.head, "MESSAGE", messageMember(c.messageID()))
 }
 
-// write sends text. A client that does not read what it asked for is closed, so that nothing is lost in silence.
-func (g *Gateway) write(conn loop.Conn, text []byte) {
-	if errors.Is(conn.Write(text), loop.ErrBusy) {
+// write sends a message. A client that does not read what it asked for is closed, so that nothing is lost in silence.
+func (g *Gateway) write(conn loop.Conn, data []byte, binary bool) {
+	send := conn.Write
+	if binary {
+		send = conn.WriteBinary
+	}
+	if errors.Is(send(data), loop.ErrBusy) {
 		_ = conn.Close(loop.CodeInternal, "Client does not read")
 	}
 }

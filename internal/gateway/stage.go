@@ -43,7 +43,8 @@ type stage struct {
 	wish            Wish   // what the observer wants
 	meter           *meter // of messages without route, and of pushes
 	connects        *meter // of upgrades, if there is no $connect route
-	actsAsCaller    bool   // an integration wants to know who signed the upgrade
+	policy          apigateway.Policy
+	actsAsCaller    bool // an integration wants to know who signed the upgrade
 }
 
 // A route is where messages of one key go.
@@ -83,13 +84,17 @@ func compile(snapshot *apigateway.Snapshot, cfg *Config) *stage {
 		wish:           cfg.choose(&snapshot.Stage),
 		limits:         &account{},
 	}
+	var err error
+	if st.policy, err = apigateway.PolicyOf(snapshot.Stage.Tags); err != nil {
+		st.problems = append(st.problems, err)
+	}
 	if id := snapshot.Stage.ClientCertificateID; id != "" {
 		st.problems = append(st.problems, fmt.Errorf("client certificate %s is not presented to backends: this server has none", id))
 	}
 	models := apigateway.NewValidator(d.API.ID, d.Models)
 	targets := make(map[string]*integration.Integration, len(d.Integrations))
 	common := integration.Stage{
-		Account: st.account, Region: st.region, API: st.api, Name: st.name, Variables: snapshot.Stage.Variables,
+		Account: st.account, Region: st.region, API: st.api, Name: st.name, Variables: snapshot.Stage.Variables, Policy: st.policy,
 	}
 	for i := range d.Integrations {
 		target := cfg.Backends.Compile(&d.Integrations[i], common)

@@ -167,5 +167,5 @@ func (w outside) call(ctx context.Context, method string, u *url.URL, out *outgo
 	for _, f := range signed.Header[begun:] {
 		req.Header.Set(f.Name, f.Value)
 	}
-	return exchange(ctx, w.by, req, w.uri.host)
+	return exchange(ctx, w.by, req, w.uri.host, maxAnswer)
 }

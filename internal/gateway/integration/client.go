@@ -95,23 +95,23 @@ type reply struct {
 func (r *reply) get(name string) []string { return r.header[http.CanonicalHeaderKey(name)] }
 
 // exchange makes one request and reads all of the answer. name is the backend's, for failures.
-func exchange(ctx context.Context, by http.RoundTripper, req *http.Request, name string) (reply, error) {
+func exchange(ctx context.Context, by http.RoundTripper, req *http.Request, name string, most int) (reply, error) {
 	resp, err := by.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return reply{}, notReached(ctx, name, err)
 	}
 	defer resp.Body.Close()
-	body, err := readAnswer(resp)
+	body, err := readAnswer(resp, most)
 	if err != nil {
 		return reply{}, notReached(ctx, name, err)
 	}
 	return reply{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
-var errTooLong = errors.New("the answer is longer than 10 MB")
+var errTooLong = errors.New("the answer is longer than it may be, which is 10 MB")
 
-func readAnswer(resp *http.Response) ([]byte, error) {
-	if resp.ContentLength > maxAnswer {
+func readAnswer(resp *http.Response, most int) ([]byte, error) {
+	if resp.ContentLength > int64(most) {
 		return nil, errTooLong
 	}
 	if n := resp.ContentLength; n >= 0 {
@@ -119,8 +119,8 @@ func readAnswer(resp *http.Response) ([]byte, error) {
 		_, err := io.ReadFull(resp.Body, body)
 		return body, err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(most)+1))
+	if err == nil && len(body) > most {
 		err = errTooLong
 	}
 	return body, err

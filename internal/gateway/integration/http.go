@@ -18,7 +18,8 @@ import (
 // Decisions where AWS is silent.
 const (
 	contentTypeOfMessages = "application/json" // of what HTTP_PROXY sends
-	methodOfAny           = http.MethodPost    // of integrationMethod ANY, for messages; an upgrade is a GET
+	contentTypeOfBinary   = "application/octet-stream"
+	methodOfAny           = http.MethodPost // of integrationMethod ANY, for messages; an upgrade is a GET
 )
 
 // http completes an HTTP or HTTP_PROXY integration.
@@ -48,7 +49,8 @@ func (b Backends) http(i *Integration, m *apigateway.Integration, st Stage) {
 		link = apigateway.Expand(m.ConnectionID, st.Variables)
 	}
 	h.by = b.HTTP.transport(link)
-	i.Upgrade, i.Values = h.proxy, h.requests.values()
+	i.Upgrade, i.Values, i.Bytes = h.proxy, h.requests.values(), h.proxy
+	h.binary, h.most = st.Policy.Binary, max(maxAnswer, st.Policy.Message)
 	if !h.proxy {
 		h.responses = b.responses(m.Responses)
 		i.Values = i.Values || h.responses.values()
@@ -68,6 +70,8 @@ type httpBackend struct {
 	requests  outgoings
 	responses responses
 	by        *http.Transport
+	binary    bool // its answer may be a binary message
+	most      int  // bytes of an answer
 }
 
 func (h *httpBackend) call(ctx context.Context, r *Request) (Response, error) {
@@ -75,14 +79,19 @@ func (h *httpBackend) call(ctx context.Context, r *Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	got, err := exchange(ctx, h.by, req, h.name)
+	got, err := exchange(ctx, h.by, req, h.name, h.most)
 	if err != nil {
 		return Response{}, err
 	}
 	if !h.proxy {
 		return h.responses.answer(got, got.statusText(), r)
 	}
-	resp := Response{Status: got.status, Body: asText(got.body)}
+	resp := Response{Status: got.status}
+	if values := got.get("Content-Type"); h.binary && len(values) > 0 && values[0] == contentTypeOfBinary {
+		resp.Body, resp.Binary = got.body, true
+	} else {
+		resp.Body = asText(got.body)
+	}
 	if values := got.get("Sec-WebSocket-Protocol"); r.Connect && len(values) > 0 {
 		resp.Subprotocol = values[0] // AWS: not published; as for functions
 	}
@@ -106,6 +115,9 @@ func (h *httpBackend) request(r *Request) (*http.Request, error) {
 	}
 	u.RawQuery = appendQuery(appendQuery(u.RawQuery, query), out.query)
 	out.add("Accept", "application/json")
+	if r.Binary && h.proxy {
+		out.add("Content-Type", contentTypeOfBinary)
+	}
 	if len(out.body) > 0 {
 		out.add("Content-Type", contentTypeOfMessages)
 	}

@@ -21,6 +21,7 @@ type Integration struct {
 	Upgrade bool          // on $connect it wants Request.Values
 	Caller  bool          // it wants Request.Caller
 	Inline  bool          // it never waits: it may be called where nothing may block
+	Bytes   bool          // it takes binary messages as they are; others get them as base64
 	Local   bool          // it wants Request.Source and the ids; at the beginning and the end of a connection the event, too
 	Timeout time.Duration // of one call; the caller puts it into the context
 
@@ -57,6 +58,7 @@ type Request struct {
 	Event     []byte // the proxy event, for integrations that want it
 	Body      []byte // the client's message; nil on $connect and $disconnect
 	Connect   bool   // the status decides over an upgrade
+	Binary    bool   // Body is binary; if the integration does not take that, it is base64
 	TwoWay    bool   // the body of the response goes to the client
 	Trace     string // X-Ray's header for the backend; empty: it begins one
 	SourceARN string // arn:aws:execute-api:{region}:{account}:{apiId}/{stage}/{routeKey}
@@ -76,6 +78,7 @@ type Request struct {
 type Response struct {
 	Status      int
 	Body        []byte // what a two-way route sends; not to be changed
+	Binary      bool   // Body goes out as a binary message
 	Subprotocol string // Sec-WebSocket-Protocol, for $connect
 }
 
@@ -98,9 +101,12 @@ func (b Backends) Compile(m *apigateway.Integration, st Stage) *Integration {
 	if i.Timeout <= 0 {
 		i.Timeout = DefaultTimeout
 	}
+	if i.Timeout >= DefaultTimeout && st.Policy.Integration > 0 {
+		i.Timeout = st.Policy.Integration
+	}
 	switch m.Type {
 	case apigateway.AWSProxy:
-		b.lambda(i, m, st.Variables)
+		b.lambda(i, m, st)
 	case apigateway.Mock:
 		b.mock(i, m)
 	case apigateway.HTTP, apigateway.HTTPProxy:

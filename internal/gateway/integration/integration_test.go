@@ -40,7 +40,7 @@ func TestProxyResponse(t *testing.T) {
 		{"string", `"{}"`, 0, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			resp, f := proxyResponse([]byte(tt.result))
+			resp, f := proxyResponse([]byte(tt.result), false)
 			if f != nil {
 				if tt.status != 0 || f.Status != 502 {
 					t.Errorf("malformed: %v", f)
@@ -156,7 +156,7 @@ func FuzzProxyResponse(f *testing.F) {
 	f.Add(`{"statusCode":"200","headers":{"a":true},"body":"\ud800"}`)
 	f.Add(`{"multiValueHeaders":{"sec-websocket-protocol":[null]}}`)
 	f.Fuzz(func(t *testing.T, result string) {
-		resp, fail := proxyResponse([]byte(result))
+		resp, fail := proxyResponse([]byte(result), len(result)%2 == 0)
 		if fail != nil {
 			if fail.Cause == nil || fail.Status != 502 {
 				t.Fatalf("failure %+v", fail)

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,7 +25,8 @@ type Lambda interface {
 }
 
 // lambda completes an AWS_PROXY integration.
-func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables map[string]string) {
+func (b Backends) lambda(i *Integration, m *apigateway.Integration, st Stage) {
+	variables := st.Variables
 	i.Event = true
 	function, err := apigateway.FunctionARN(apigateway.Expand(m.URI, variables))
 	by := b.invoker(apigateway.Expand(m.CredentialsARN, variables))
@@ -51,7 +53,7 @@ func (b Backends) lambda(i *Integration, m *apigateway.Integration, variables ma
 		i.refuse(broken(fmt.Errorf("this server has no Lambda"), ""))
 		return
 	}
-	p := &proxy{lambda: b.Lambda, invoker: by, function: function}
+	p := &proxy{lambda: b.Lambda, invoker: by, function: function, binary: st.Policy.Binary}
 	i.Caller = by.caller
 	i.call = p.call
 	i.begin = p.beginner()
@@ -62,6 +64,7 @@ type proxy struct {
 	lambda   Lambda
 	invoker  invoker
 	function string
+	binary   bool // its answer may be a binary message
 }
 
 func (p *proxy) call(ctx context.Context, r *Request) (Response, error) {
@@ -82,7 +85,7 @@ func (p *proxy) call(ctx context.Context, r *Request) (Response, error) {
 			Cause: fmt.Errorf("function %s failed: %s", p.function, brief(result)),
 		}
 	}
-	resp, f := proxyResponse(result)
+	resp, f := proxyResponse(result, p.binary)
 	if f != nil {
 		f.Cause = fmt.Errorf("malformed response of %s: %w", p.function, f.Cause)
 		f.Hint = `return {"statusCode": 200} or the like, with no members but statusCode, headers, multiValueHeaders, body (a string) and isBase64Encoded`
@@ -127,8 +130,8 @@ type proxyAnswer struct {
 }
 
 // proxyResponse checks a function's answer. AWS: {} is valid and means 200; null, scalars and lists are malformed; the body is sent
-// as it is, whatever isBase64Encoded says.
-func proxyResponse(result []byte) (Response, *Failure) {
+// as it is, whatever isBase64Encoded says; but for stages with binary messages.
+func proxyResponse(result []byte, binary bool) (Response, *Failure) {
 	if !strings.HasPrefix(strings.TrimSpace(string(result[:min(len(result), 64)])), "{") {
 		return Response{}, malformed("it is no object: %s", brief(result))
 	}
@@ -166,6 +169,13 @@ func proxyResponse(result []byte) (Response, *Failure) {
 	}
 	if a.Body != nil {
 		resp.Body = []byte(*a.Body)
+	}
+	if binary && a.IsBase64Encoded != nil && *a.IsBase64Encoded {
+		data, err := base64.StdEncoding.DecodeString(string(resp.Body))
+		if err != nil {
+			return Response{}, malformed("isBase64Encoded is true, but the body is no base64: %w", err)
+		}
+		resp.Body, resp.Binary = data, true
 	}
 	return resp, nil
 }

@@ -30,7 +30,7 @@ func (r *Request) RawEvent() []byte {
 
 // complete makes an integration of a local function.
 func (l Local) complete(i *Integration, function string) {
-	i.Event, i.Local, i.InlineFor = false, true, l.Inline
+	i.Event, i.Local, i.Bytes, i.InlineFor = false, true, true, l.Inline
 	i.call = func(ctx context.Context, r *Request) (Response, error) {
 		resp, err := l.Call(ctx, r)
 		if err == nil {

@@ -1,10 +1,13 @@
 package integration
 
+import "github.com/sallyport/sallyport/internal/apigateway"
+
 // A Stage is what all integrations of a stage have in common.
 type Stage struct {
 	Account, Region string
 	API, Name       string
 	Variables       map[string]string
+	Policy          apigateway.Policy
 }
 
 // Values are what templates and parameter mappings look up besides the body. They are filled in for an Integration with Values set.

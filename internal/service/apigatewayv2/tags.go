@@ -94,7 +94,8 @@ func (s *Service) tagResource(ctx context.Context, in *shapes.TagResourceInput) 
 		if len(tags) > 50 {
 			return apigateway.BadRequest("Too many tags: a resource may have at most 50")
 		}
-		return nil
+		_, err := apigateway.PolicyOf(tags)
+		return err
 	})
 	if err != nil {
 		return nil, err

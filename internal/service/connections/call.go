@@ -51,7 +51,7 @@ func (c *call) serve() error {
 	default:
 		return errMissingToken
 	}
-	body, err := c.body()
+	body, err := c.body(c.s.cfg.Sockets.MaxPayload(a.api, a.stage))
 	if err != nil {
 		return err
 	}
@@ -92,15 +92,15 @@ func (c *call) find(a *address) (account, region string, err error) {
 }
 
 // body reads the payload, and no more than can be posted.
-func (c *call) body() ([]byte, error) {
-	if c.r.ContentLength > MaxPayload {
+func (c *call) body(most int) ([]byte, error) {
+	if c.r.ContentLength > int64(most) {
 		return nil, errTooLarge
 	}
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, MaxPayload+1))
+	body, err := io.ReadAll(io.LimitReader(c.r.Body, int64(most)+1))
 	if err != nil {
 		return nil, awsapi.Errorf("BadRequestException", 400, "The request body could not be read")
 	}
-	if len(body) > MaxPayload {
+	if len(body) > most {
 		return nil, errTooLarge
 	}
 	return body, nil

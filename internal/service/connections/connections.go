@@ -12,9 +12,6 @@ import (
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 )
 
-// MaxPayload is the largest message that can be posted.
-const MaxPayload = 128 << 10
-
 // Stages knows the stages that are served; *gateway.Gateway does.
 type Stages interface {
 	// Ready is closed when all stages that existed at the start are known.
@@ -44,6 +41,9 @@ type Domains interface {
 // Sockets reaches connections, wherever they are; *gateway.Gateway does. Errors are *awsapi.Error: BadRequestException, GoneException,
 // LimitExceededException, PayloadTooLargeException.
 type Sockets interface {
+	// MaxPayload returns the largest message that can be posted to a connection of a stage. On AWS it is 128 KB.
+	MaxPayload(api, stage string) int
+
 	Post(ctx context.Context, api, stage, connectionID string, data []byte) error
 	Connection(ctx context.Context, api, stage, connectionID string) (connectedAt, lastActiveAt time.Time, sourceIP, userAgent string, err error)
 	Disconnect(ctx context.Context, api, stage, connectionID string) error
