@@ -42,6 +42,16 @@ func (g *Gateway) pathOf(host, path string) (*served, *stage, error) {
 	return g.stageOf(api, region, name)
 }
 
+// asked returns which API and stage a client named that are not there, for the log.
+func asked(host, target string) (api, stage string) {
+	path, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "?")
+	if api, _, ok := apigateway.HostAPI(host); ok {
+		return api, path
+	}
+	api, stage, _ = strings.Cut(path, "/")
+	return api, stage
+}
+
 // stageOf returns a stage that is reached through its API's default endpoint. An empty region is any.
 func (g *Gateway) stageOf(api, region, name string) (*served, *stage, error) {
 	s := g.served.find(api, name)

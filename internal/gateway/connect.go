@@ -215,6 +215,8 @@ func (u *upgrade) record() Record {
 		if u.st.wish.Variables {
 			r.Variables = u.variables()
 		}
+	} else {
+		r.API, r.Stage = asked(u.h.Host, u.h.Target)
 	}
 	if u.r != nil {
 		r.Route = u.r.key

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
@@ -13,9 +15,33 @@ func (g *Gateway) Closed(conn loop.Conn, e loop.Closure) {
 		return
 	}
 	if e.Accepted {
+		g.tellMistake(s, e)
 		g.disconnect(s, e)
 	}
 	g.signers.Delete(s)
+}
+
+// mistakes are the close codes for what clients do wrong.
+var mistakes = map[int]string{
+	1002: "correct the client: its frames are against RFC 6455",
+	1003: "send text: binary messages are not taken",
+	1007: "send text that is UTF-8",
+	1009: "send less at once: a message may have 128 KB, in frames of 32 KB",
+	1011: "let the client read what it asked for",
+}
+
+// tellMistake logs that a connection was closed for a mistake of the client. Observers are told of the end itself.
+func (g *Gateway) tellMistake(s *session, e loop.Closure) {
+	st, hint := s.stage.current.Load(), mistakes[e.Code]
+	if st == nil || hint == "" || e.Client {
+		return
+	}
+	r := Record{
+		Kind: Disconnect, At: e.At, Connection: s.id.String(), RequestID: g.requestID(e.At).String(), Status: e.Code,
+		Cause: fmt.Errorf("closed with %d: %s", e.Code, e.Reason), Hint: hint,
+	}
+	st.told(&r)
+	Logger{g.log}.Observe(r)
 }
 
 // disconnect runs $disconnect after what the connection sent before. Its result is told to nobody but the observer. AWS: a removed stage

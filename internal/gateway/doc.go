@@ -20,6 +20,7 @@
 //	event.go        events for functions, appended, not marshalled
 //	errorframe.go   what the gateway itself says to a client
 //	connections.go  pushes, looking and closing from outside, also across nodes
+//	advice.go       what to do about failures
 //	observer.go     what is told about all this, to those who ask
 //	meter.go        what is counted about all this, always
 //
@@ -29,8 +30,10 @@
 // A slow backend does not hold back the next message, as on AWS: messages of one connection are begun in order, up to
 // Config.Concurrency of them run at the same time, and replies leave as they come. A message begins when Lambda has handed the one before to
 // a process; of functions in this process, two that begin within microseconds of each other may still overtake, unless Concurrency is 1.
-// A client that is further ahead has
-// its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
+// A client that is further ahead has its messages kept, up to a bound; beyond it each is answered with an error frame "Too Many Requests".
+//
+// Every refusal and failure is one line of the log: API, stage, route, connection, request, cause, and what to do. What clients do wrong is
+// logged at debug level.
 //
 // Logs, metrics and traces are made of this by package telemetry.
 package gateway

@@ -130,6 +130,9 @@ func (Logger) Choose(*apigateway.Stage) Wish { return Wish{} }
 
 // observe tells r to the observer, or to the log.
 func (g *Gateway) observe(r Record) {
+	if r.Cause != nil && r.Hint == "" {
+		r.Hint = r.advice()
+	}
 	if g.cfg.Observer != nil {
 		g.cfg.Observer.Observe(r)
 		return
@@ -150,7 +153,7 @@ func (l Logger) Observe(r Record) {
 		attrs = append(attrs, slog.String("hint", r.Hint))
 	}
 	level := slog.LevelDebug // what clients do wrong is no news for the operator
-	if r.Status >= 500 || r.Kind == Disconnect {
+	if r.Status >= 500 && r.Kind != Disconnect || r.Kind == Disconnect && r.Route != "" {
 		level = slog.LevelWarn
 	}
 	l.Log.Log(context.Background(), level, "request failed", attrs...)
