@@ -30,7 +30,12 @@ type scripted struct {
 func (p *scripted) Check(*worker.Spec) error { return nil }
 func (p *scripted) Retire(string)            {}
 
-func (p *scripted) Invoke(_ context.Context, _ *worker.Spec, in worker.Invocation) (worker.Result, error) {
+func (p *scripted) Start(_ context.Context, _ *worker.Spec, in worker.Invocation) (func(context.Context) (worker.Result, error), error) {
+	r, err := p.run(in)
+	return func(context.Context) (worker.Result, error) { return r, err }, nil
+}
+
+func (p *scripted) run(in worker.Invocation) (worker.Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.events = append(p.events, string(in.Payload))

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux || race
 
 package worker
 
@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// raw returns c: only Linux has calls that Go's scheduler need not hear of.
+// raw returns c: only Linux has calls that Go's scheduler need not hear of, and the race detector wants to hear of all.
 func raw(c net.Conn) net.Conn { return c }
 
 // readNow reads from a descriptor that does not block.
