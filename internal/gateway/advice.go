@@ -1,6 +1,9 @@
 package gateway
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // advice is what to do about a failure whose place knows nothing better: every failure is told with a hint.
 func (r *Record) advice() string {
@@ -8,7 +11,7 @@ func (r *Record) advice() string {
 	case errors.Is(r.Cause, errStopping):
 		return "the server is going down: connect again"
 	case r.Kind == Push:
-		return pushAdvice[r.Status]
+		return cmp.Or(pushAdvice[r.Status], pushAdvice[500])
 	case r.Kind == Connect && r.Called && r.Answered > 0:
 		return "the backend of $connect decided so: see its log"
 	case r.Kind == Connect && r.Account == "":

@@ -26,7 +26,7 @@ var mistakes = map[int]string{
 	1002: "correct the client: its frames are against RFC 6455",
 	1003: "send text: binary messages are not taken",
 	1007: "send text that is UTF-8",
-	1009: "send less at once: a message may have 128 KB, in frames of 32 KB",
+	1009: "send less at once: AWS takes messages of 128 KB, in frames of 32 KB",
 	1011: "let the client read what it asked for",
 }
 
