@@ -196,3 +196,21 @@ func TestGo_NotStarted(t *testing.T) {
 	s.ID += "gone"
 	fails(t, p, s, `{}`, "Runtime.InvalidEntrypoint", "RequestId: <id> Error: fork/exec /var/task/gone: no such file or directory")
 }
+
+// TestGo_Evict has two functions take turns where there is room for one process: that which has answered makes room at once, also
+// before it has asked for more work.
+func TestGo_Evict(t *testing.T) {
+	need(t, "go")
+	p := startPool(t, Options{MaxProcesses: 1})
+	dir := buildGo(t, "v1.55.1", goTrivial)
+	a, _ := spec(t, "provided.al2023", "x", dir)
+	b, _ := spec(t, "provided.al2023", "x", dir)
+	b.ID += "b"
+	for i := range 20 {
+		for _, s := range []*Spec{a, b} {
+			if r, err := p.Invoke(t.Context(), s, Invocation{}); err != nil || r.FunctionError != "" {
+				t.Fatalf("turn %d: %s, %v", i, r.Payload, err)
+			}
+		}
+	}
+}

@@ -281,6 +281,13 @@ func (p *Pool) evict() bool {
 		}
 	}
 	if oldest == nil {
+		for e := range p.live {
+			if !e.owes().IsZero() { // it would be idle in a moment
+				delete(p.live, e)
+				go e.retire()
+				return true
+			}
+		}
 		return false
 	}
 	e := oldest.idle[0]
