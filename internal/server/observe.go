@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/gateway"
+	"github.com/sallyport/sallyport/internal/service/logs"
 	"github.com/sallyport/sallyport/internal/service/monitoring"
 	"github.com/sallyport/sallyport/internal/store"
 	"github.com/sallyport/sallyport/internal/telemetry"
@@ -48,7 +49,16 @@ func (s *Server) newMetrics(stores store.Stores, node uint16) *monitoring.Servic
 		Drain: func(tell func(gateway.Reading)) { s.gateway.Drain(tell) },
 		Open:  func() int { return s.sockets.Stats().Open },
 	})
+	s.Logs.ConnectMetrics(logMetrics{metrics})
 	return metrics
+}
+
+// logMetrics takes what metric filters find in logs.
+type logMetrics struct{ metrics *monitoring.Service }
+
+// Measure implements logs.Metrics.
+func (l logMetrics) Measure(account, region string, m logs.Measured) {
+	l.metrics.Add(account, region, monitoring.Metric{Namespace: m.Namespace, Name: m.Name, Unit: m.Unit, Dimensions: m.Dimensions}, m.At, monitoring.One(m.Value))
 }
 
 // observer is what the gateway tells. Without an observer of the configuration, failures are logged.

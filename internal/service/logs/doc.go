@@ -8,7 +8,8 @@
 // Both end in a stream's chunks (chunk.go): documents of many events each, and a head that says where they are and
 // from when to when they reach, so that reading (read.go) touches only what it needs. documents.go lays out the
 // documents, groups.go and streams.go are the operations on both, retention.go removes what is old or deleted,
-// package pattern is the language of filters. subscriptions.go gives new lines to functions.
+// package pattern is the language of filters. subscriptions.go gives new lines to functions,
+// metricfilters.go makes metrics of them, livetail.go tells them to clients.
 //
-// Not here: metric filters, queries (Insights), deliveries, subscriptions of anything but functions.
+// Not here: queries (Insights), deliveries, subscriptions of anything but functions.
 package logs

@@ -126,6 +126,7 @@ func (s *Service) removeGroup(ctx context.Context, name string) error {
 		_, err = docs.Apply(ctx,
 			store.Write{Key: placeOf(ctx).groupKey(name), Delete: true, When: store.AtRev(rev)},
 			store.Write{Key: placeOf(ctx).subscriptionsKey(name), Delete: true},
+			store.Write{Key: placeOf(ctx).metricsKey(name), Delete: true},
 			store.Write{Key: deletingPrefix + g.ID, Data: []byte("{}")})
 		if errors.Is(err, store.ErrConflict) {
 			continue
@@ -169,13 +170,19 @@ func (s *Service) describeLogGroups(ctx context.Context, in *shapes.DescribeLogG
 	if err != nil {
 		return nil, err
 	}
+	filters, err := listMetricFilters(ctx, docs, p, value(in.LogGroupNamePrefix))
+	if err != nil {
+		return nil, err
+	}
 	out := &shapes.DescribeLogGroupsOutput{LogGroups: []*shapes.LogGroup{}, NextToken: next}
 	for _, g := range groups {
 		streams, err := listStreams(ctx, docs, g, "")
 		if err != nil {
 			return nil, err
 		}
-		out.LogGroups = append(out.LogGroups, showGroup(p, g, streams))
+		shown := showGroup(p, g, streams)
+		shown.MetricFilterCount = new(int64(len(filters[g.Name])))
+		out.LogGroups = append(out.LogGroups, shown)
 	}
 	return out, nil
 }

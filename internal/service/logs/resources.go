@@ -9,7 +9,7 @@ import (
 
 // Resources are the resource types of CloudFormation that are made here.
 func (s *Service) Resources() []resource.Type {
-	return []resource.Type{s.groupResource(), s.streamResource(), s.subscriptionResource(), s.policyResource()}
+	return []resource.Type{s.groupResource(), s.streamResource(), s.subscriptionResource(), s.metricFilterResource(), s.policyResource()}
 }
 
 type groupProperties struct {

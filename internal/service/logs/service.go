@@ -24,6 +24,8 @@ type Service struct {
 	ended  chan struct{} // closed when Run is to end
 
 	functions  Functions // nil: subscription filters call nobody
+	metrics    Metrics   // nil: metric filters measure nothing
+	metered    *follow.Copy[metricFilters]
 	subscribed *follow.Copy[subscriptions]
 	feedings   *bus.Later
 
@@ -42,6 +44,7 @@ func New(stores store.Stores, b bus.Bus, log *slog.Logger) *Service {
 		logs:   map[logKey]*openLog{},
 		ended:  make(chan struct{}),
 
+		metered:    follow.New[metricFilters](stores, storeName, metricsPrefix, log, nil),
 		subscribed: follow.New[subscriptions](stores, storeName, subscriptionsPrefix, log, nil),
 		feedings:   &bus.Later{Bus: b, Name: "logs-subscriptions"},
 	}
@@ -56,6 +59,11 @@ func (s *Service) Run(ctx context.Context) error {
 	parts.Go(func() {
 		if err := s.subscribed.Run(ctx); err != nil {
 			s.log.Error("subscription filters are not followed any more", "err", err)
+		}
+	})
+	parts.Go(func() {
+		if err := s.metered.Run(ctx); err != nil {
+			s.log.Error("metric filters are not followed any more", "err", err)
 		}
 	})
 	if s.functions != nil {
@@ -96,6 +104,10 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"PutLogEvents":                awsapi.Op(s.putLogEvents),
 		"GetLogEvents":                awsapi.Op(s.getLogEvents),
 		"FilterLogEvents":             awsapi.Op(s.filterLogEvents),
+		"PutMetricFilter":             awsapi.Op(s.putMetricFilter),
+		"DescribeMetricFilters":       awsapi.Op(s.describeMetricFilters),
+		"DeleteMetricFilter":          awsapi.Op(s.deleteMetricFilter),
+		"TestMetricFilter":            awsapi.Op(s.testMetricFilter),
 		"StartLiveTail":               awsapi.Op(s.startLiveTail),
 	}
 }

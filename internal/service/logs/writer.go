@@ -213,6 +213,7 @@ func (s *Service) write(ctx context.Context, key logKey, events []event, create 
 		}
 		rest, err := s.writeSome(ctx, docs, key, o, events)
 		if err == nil && len(rest) == 0 {
+			s.measure(ctx, key, all)
 			s.feed(ctx, key, all)
 			return nil
 		}

@@ -1,15 +1,19 @@
 package pattern
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A field is one place of a pattern in brackets; cond is nil for a place that only has a name.
 type field struct {
+	name string
 	cond func(string) bool
 	rest bool // "...": any number of fields
 }
 
 // parseFields reads [ip, user, status = 4*, bytes > 1000, ...] for lines whose fields stand apart by spaces.
-func parseFields(text string) (func(string) bool, error) {
+func parseFields(text string) (*Pattern, error) {
 	s := &scanner{text: text, pos: 1}
 	var fields []field
 	rest := -1
@@ -35,16 +39,32 @@ func parseFields(text string) (func(string) bool, error) {
 	if s.space(); !s.end() {
 		return nil, syntaxf("unexpected %q after the closing bracket", s.text[s.pos:])
 	}
-	return func(line string) bool {
-		values := splitFields(line)
+	named := func(line string) (values []string, ok bool) { // one for each field; "" for the rest
+		values = splitFields(line)
 		if rest < 0 {
-			return len(values) == len(fields) && matchFields(fields, values)
+			return values, len(values) == len(fields)
 		}
-		after := fields[rest+1:]
-		if len(values) < rest+len(after) {
-			return false
+		after := len(fields) - rest - 1
+		if len(values) < rest+after {
+			return nil, false
 		}
-		return matchFields(fields[:rest], values[:rest]) && matchFields(after, values[len(values)-len(after):])
+		return slices.Concat(values[:rest], []string{""}, values[len(values)-after:]), true
+	}
+	return &Pattern{
+		match: func(line string) bool {
+			values, ok := named(line)
+			return ok && matchFields(fields, values)
+		},
+		extract: func(line string) map[string]string {
+			out := map[string]string{}
+			values, _ := named(line)
+			for i, v := range values {
+				if fields[i].name != "" {
+					out["$"+fields[i].name] = v
+				}
+			}
+			return out
+		},
 	}, nil
 }
 
@@ -61,7 +81,7 @@ func (s *scanner) field() (field, error) {
 	if s.take("...") {
 		return field{rest: true}, nil
 	}
-	bare := false
+	bare, name := false, ""
 	f, err := either(s, func() (func(string) bool, error) {
 		s.space()
 		start := s.pos
@@ -71,6 +91,7 @@ func (s *scanner) field() (field, error) {
 		if start == s.pos {
 			return nil, syntaxf("the name of a field is missing at character %d", s.pos+1)
 		}
+		name = s.text[start:s.pos]
 		c, ok, err := s.comparison()
 		if err != nil {
 			return nil, err
@@ -82,9 +103,9 @@ func (s *scanner) field() (field, error) {
 		return c.texts, nil
 	})
 	if err != nil || bare {
-		return field{}, err
+		return field{name: name}, err
 	}
-	return field{cond: f}, nil
+	return field{name: name, cond: f}, nil
 }
 
 // splitFields cuts a line at its spaces; what stands in double quotes or brackets is one field.

@@ -9,7 +9,8 @@ import (
 
 // A Pattern decides which log lines match.
 type Pattern struct {
-	match func(line string) bool
+	match   func(line string) bool
+	extract func(line string) map[string]string // nil: by selectors of JSON
 }
 
 // Match reports whether line matches.
@@ -41,14 +42,14 @@ func Parse(s string) (*Pattern, error) {
 	case strings.HasPrefix(s, "{"):
 		match, err = parseJSON(s)
 	case strings.HasPrefix(s, "["):
-		match, err = parseFields(s)
+		return parseFields(s)
 	default:
 		match, err = parseTerms(s)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Pattern{match}, nil
+	return &Pattern{match: match}, nil
 }
 
 // A scanner reads a pattern from left to right.
