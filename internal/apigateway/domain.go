@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -15,8 +16,41 @@ type Domain struct {
 	RoutingMode    string                `json:"routingMode"`
 	Tags           map[string]string     `json:"tags,omitempty"`
 	Mappings       []Mapping             `json:"apiMappings,omitempty"` // in order of creation
-	Token          string                `json:"token,omitempty"`       // of the CloudFormation step that made it
+	MutualTLS      *MutualTLS            `json:"mutualTlsAuthentication,omitempty"`
+	Token          string                `json:"token,omitempty"` // of the CloudFormation step that made it
 	Created        time.Time             `json:"created"`
+}
+
+// A MutualTLS says which clients may connect to a domain: those with a certificate of these authorities. AWS documents it for other kinds
+// of APIs only; here a domain that has it honours it.
+type MutualTLS struct {
+	TruststoreURI     string `json:"truststoreUri"`
+	TruststoreVersion string `json:"truststoreVersion,omitempty"`
+	Truststore        []byte `json:"truststore"` // the authorities, as PEM, as they were when the domain was configured
+}
+
+// NewMutualTLS checks what a truststore holds.
+func NewMutualTLS(uri, version string, data []byte) (*MutualTLS, error) {
+	m := &MutualTLS{TruststoreURI: uri, TruststoreVersion: version, Truststore: data}
+	if len(data) > maxTruststore {
+		return nil, BadRequest("The truststore %s has more than %d bytes", uri, maxTruststore)
+	}
+	if m.Pool() == nil {
+		return nil, BadRequest("The truststore %s has no certificate authority in PEM", uri)
+	}
+	return m, nil
+}
+
+// maxTruststore is the largest truststore. AWS: 1,000 certificates of up to 32 KB; here all are kept with the domain.
+const maxTruststore = 512 << 10
+
+// Pool returns the authorities, nil if there are none.
+func (m *MutualTLS) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(m.Truststore) {
+		return nil
+	}
+	return pool
 }
 
 // A DomainConfiguration is where a domain is reached, and with which certificate. Here both are told only: the server's configuration

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
 )
 
 // address returns the stage that an upgrade is for. The error says for the operator why there is none; the client is told Forbidden.
@@ -14,9 +15,13 @@ import (
 //	any other host                                    /{apiId}/{stage}
 //
 // AWS: one slash at the end is taken, a further segment is not. domain is the custom domain's name as the client used it, or empty.
-func (g *Gateway) address(host, target string) (s *served, st *stage, domain string, err error) {
-	path, _, _ := strings.Cut(target, "?")
+func (g *Gateway) address(h *loop.Handshake) (s *served, st *stage, domain string, err error) {
+	host := h.Host
+	path, _, _ := strings.Cut(h.Target, "?")
 	if d, name := g.domains.find(host); d != nil {
+		if !d.verified(g, h) {
+			return nil, nil, "", fmt.Errorf("domain %s asks for a client's certificate, and the client did not come by TLS to that name", d.Name)
+		}
 		s, st, err = g.mapped(d, path)
 		return s, st, name, err
 	}

@@ -31,7 +31,7 @@ func (g *Gateway) Open(conn loop.Conn, h *loop.Handshake) {
 func (g *Gateway) open(conn loop.Conn, h *loop.Handshake) {
 	u := &upgrade{g: g, conn: conn, h: h, id: conn.ID(), at: conn.ConnectedAt()}
 	u.request = g.requestID(u.at)
-	served, st, domain, err := g.address(h.Host, h.Target)
+	served, st, domain, err := g.address(h)
 	if err != nil {
 		u.refuse(refused(403, forbidden, err, ""))
 		return

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/url"
@@ -9,23 +10,30 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/gateway/loop"
 	"github.com/sallyport/sallyport/internal/json"
 )
 
 // domains are the custom domain names, by name. Readers take the map as it is; one watch replaces it.
 type domains struct {
-	table atomic.Pointer[map[string]*apigateway.Domain]
+	table atomic.Pointer[map[string]*domain]
+}
+
+// A domain is a custom domain name, and who may connect to it.
+type domain struct {
+	apigateway.Domain
+	clients *x509.CertPool // nil: everybody
 }
 
 // find returns the domain that covers a host, and the name that the client used: with its own name, or with *.
-func (d *domains) find(host string) (domain *apigateway.Domain, name string) {
+func (d *domains) find(host string) (found *domain, name string) {
 	table := *d.table.Load()
 	if len(table) == 0 {
 		return nil, ""
 	}
 	name = apigateway.Hostname(host)
-	if domain = table[name]; domain != nil {
-		return domain, name
+	if found = table[name]; found != nil {
+		return found, name
 	}
 	label, _, _ := strings.Cut(name, ".")
 	plain := func(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' }
@@ -40,11 +48,16 @@ func (d *domains) set(name string, data []byte) error {
 	table := maps.Clone(*d.table.Load())
 	delete(table, name)
 	if data != nil {
-		domain := new(apigateway.Domain)
-		if err := json.Unmarshal(data, domain); err != nil {
+		one := new(domain)
+		if err := json.Unmarshal(data, &one.Domain); err != nil {
 			return fmt.Errorf("decode domain %s: %w", name, err)
 		}
-		table[name] = domain
+		if m := one.MutualTLS; m != nil {
+			if one.clients = m.Pool(); one.clients == nil {
+				one.clients = x509.NewCertPool() // nobody: better than everybody
+			}
+		}
+		table[name] = one
 	}
 	d.table.Store(&table)
 	return nil
@@ -54,6 +67,24 @@ func (d *domains) set(name string, data []byte) error {
 func (g *Gateway) Domain(host string) bool {
 	d, _ := g.domains.find(host)
 	return d != nil
+}
+
+// ClientCAs returns whose certificates the clients of a custom domain name must have; nil: they need none.
+func (g *Gateway) ClientCAs(serverName string) *x509.CertPool {
+	if d, _ := g.domains.find(serverName); d != nil {
+		return d.clients
+	}
+	return nil
+}
+
+// verified reports whether the client of an upgrade may ask for a domain: with mutual TLS, it must have come by its name,
+// where it was asked for its certificate.
+func (d *domain) verified(g *Gateway, h *loop.Handshake) bool {
+	if d.clients == nil {
+		return true
+	}
+	by, _ := g.domains.find(h.ServerName)
+	return h.Verified && by == d
 }
 
 // DomainNames returns the custom domain names that are known, with * as they are.
@@ -77,7 +108,7 @@ func (g *Gateway) Mapping(host, path string) (api, stage, rest string) {
 
 // mapped returns the stage that an upgrade to a custom domain is for. AWS: the key of the mapping stands where the stage does elsewhere,
 // and nothing may follow it.
-func (g *Gateway) mapped(d *apigateway.Domain, path string) (*served, *stage, error) {
+func (g *Gateway) mapped(d *domain, path string) (*served, *stage, error) {
 	if p, err := url.PathUnescape(path); err == nil {
 		path = p
 	}

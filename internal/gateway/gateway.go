@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 	"github.com/sallyport/sallyport/internal/bus"
@@ -113,7 +112,7 @@ func New(cfg Config) *Gateway {
 	}
 	g.served.init()
 	g.runners.init()
-	g.domains.table.Store(&map[string]*apigateway.Domain{})
+	g.domains.table.Store(&map[string]*domain{})
 	g.accounts.limits = cfg.Limits
 	g.keys = usage.New(usage.Config{Stores: cfg.Stores, Node: cfg.Node, Log: g.log, Now: g.now, Flush: cfg.UsageFlush})
 	g.ready = make(chan struct{})

@@ -166,7 +166,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.Logs = logs.New(stores, b, cfg.Log)
 	objects := s3.New(stores, cfg.Log)
 	functions, pool := s.newFunctions(stores, b, objects)
-	apis := apigatewayv2.New(stores, cfg.Log)
+	apis := apigatewayv2.New(stores, cfg.Log, apigatewayv2.WithTruststores(objects))
 	tables := dynamodb.New(stores, cfg.Log)
 	messaging := s.newMessaging(stores, b, functions)
 	roles := machineRoles{s.identity, cfg.EnforceIAM}
@@ -198,7 +198,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	if err != nil {
 		return err
 	}
-	s.sockets = loop.New(loop.Config{Node: node, TLS: s.ca.TLSConfig(given...), Now: cfg.Now, Log: cfg.Log})
+	s.sockets = loop.New(loop.Config{Node: node, TLS: s.withClientCertificates(s.ca.TLSConfig(given...)), Now: cfg.Now, Log: cfg.Log})
 	backends, err := s.backends(functions)
 	if err != nil {
 		return err

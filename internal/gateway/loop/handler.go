@@ -63,6 +63,7 @@ type Handshake struct {
 	Remote     netip.AddrPort // the TCP peer
 	TLS        bool           // came over wss
 	ServerName string         // SNI of the TLS hello
+	Verified   bool           // the client showed a certificate that the TLS configuration asked for
 	At         time.Time      // when the head was complete: the connection's ConnectedAt
 }
 

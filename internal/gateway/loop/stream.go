@@ -198,7 +198,8 @@ func (st *stream) head(scheme string) (rest []byte, err error) {
 		}
 		q.hs.Remote = addrOf(st.nc.RemoteAddr())
 		if st.tls != nil {
-			q.hs.TLS, q.hs.ServerName = true, st.tls.ConnectionState().ServerName
+			state := st.tls.ConnectionState()
+			q.hs.TLS, q.hs.ServerName, q.hs.Verified = true, state.ServerName, len(state.VerifiedChains) > 0
 		}
 		st.calls.Lock()
 		s.announce(st.slot, st.r, &q)

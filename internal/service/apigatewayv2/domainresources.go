@@ -60,7 +60,10 @@ func (s *Service) domainResource() resource.Type {
 				in := p.input()
 				d.RoutingMode, d.Tags = "", r.WithTags(p.Tags)
 				set(&d.RoutingMode, in.RoutingMode)
-				if err := s.configure(d, in.DomainNameConfigurations, in.MutualTlsAuthentication); err != nil {
+				if in.MutualTlsAuthentication == nil {
+					d.MutualTLS = nil
+				}
+				if err := s.configure(ctx, d, in.DomainNameConfigurations, in.MutualTlsAuthentication); err != nil {
 					return nil, err
 				}
 				out = result(d)

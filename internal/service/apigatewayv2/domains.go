@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/internal/store"
 )
 
-// A domain is one document, with its mappings. Its certificate ARN is kept and told; which certificate clients see, the server's
-// configuration says. Certificates by ACME are a later step: they would be asked for where a domain is made.
+// A domain is one document, with its mappings and its truststore. Its certificate ARN is kept and told; which certificate clients see, the
+// server's configuration says.
 
 // mappingSelection is how WebSocket APIs choose a mapping, always.
 const mappingSelection = "$request.basepath"
@@ -81,6 +82,51 @@ func (s *Service) changeDomain(ctx context.Context, name string, f func(*apigate
 	}
 }
 
+// Objects is where truststores are.
+type Objects interface {
+	// Open reads an object; an empty version is the newest.
+	Open(ctx context.Context, bucket, key, version string) (io.ReadCloser, error)
+}
+
+// WithTruststores lets domains have mutual TLS, with truststores from these objects. Without, it is refused.
+func WithTruststores(from Objects) Option { return func(s *Service) { s.truststores = from } }
+
+// configureTLS gives a domain its truststore, read now: nil leaves it as it is, an empty URI takes it away. AWS: what changes in S3
+// afterwards counts with the next update.
+func (s *Service) configureTLS(ctx context.Context, d *apigateway.Domain, in *shapes.MutualTlsAuthenticationInput) error {
+	if in == nil {
+		return nil
+	}
+	var uri, version string
+	if d.MutualTLS != nil {
+		uri, version = d.MutualTLS.TruststoreURI, d.MutualTLS.TruststoreVersion
+	}
+	set(&uri, in.TruststoreUri)
+	set(&version, in.TruststoreVersion)
+	if uri == "" {
+		d.MutualTLS = nil
+		return nil
+	}
+	if s.truststores == nil {
+		return errMutualTLS()
+	}
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+	if !ok || bucket == "" || key == "" || !strings.HasPrefix(uri, "s3://") {
+		return apigateway.BadRequest("Invalid truststore URI: it must be of the form s3://bucket-name/key-name")
+	}
+	r, err := s.truststores.Open(ctx, bucket, key, version)
+	if err != nil {
+		return apigateway.BadRequest("The truststore %s could not be read: %v", uri, err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	if err != nil {
+		return fmt.Errorf("read truststore %s: %w", uri, err)
+	}
+	d.MutualTLS, err = apigateway.NewMutualTLS(uri, version, data)
+	return err
+}
+
 func errMutualTLS() error {
 	return apigateway.BadRequest("Mutual TLS authentication is not supported for WebSocket APIs")
 }
@@ -102,7 +148,7 @@ func (s *Service) makeDomain(ctx context.Context, token string, in *shapes.Creat
 		}
 	}
 	set(&d.RoutingMode, in.RoutingMode)
-	if err := s.configure(d, in.DomainNameConfigurations, in.MutualTlsAuthentication); err != nil {
+	if err := s.configure(ctx, d, in.DomainNameConfigurations, in.MutualTlsAuthentication); err != nil {
 		return nil, err
 	}
 	err := s.writeDomain(ctx, d, store.Absent)
@@ -116,9 +162,9 @@ func (s *Service) makeDomain(ctx context.Context, token string, in *shapes.Creat
 }
 
 // configure gives a domain its configurations, and checks it.
-func (s *Service) configure(d *apigateway.Domain, in []*shapes.DomainNameConfiguration, tls *shapes.MutualTlsAuthenticationInput) error {
-	if tls != nil && tls.TruststoreUri != nil && *tls.TruststoreUri != "" {
-		return errMutualTLS()
+func (s *Service) configure(ctx context.Context, d *apigateway.Domain, in []*shapes.DomainNameConfiguration, tls *shapes.MutualTlsAuthenticationInput) error {
+	if err := s.configureTLS(ctx, d, tls); err != nil {
+		return err
 	}
 	if in != nil {
 		before := d.Configurations
@@ -158,6 +204,9 @@ func showDomain(d *apigateway.Domain) *shapes.DomainName {
 		DomainNameConfigurations:      []*shapes.DomainNameConfiguration{},
 		RoutingMode:                   &d.RoutingMode,
 		Tags:                          whole(d.Tags),
+	}
+	if m := d.MutualTLS; m != nil {
+		out.MutualTlsAuthentication = &shapes.MutualTlsAuthentication{TruststoreUri: &m.TruststoreURI, TruststoreVersion: text(m.TruststoreVersion)}
 	}
 	for i := range d.Configurations {
 		c := &d.Configurations[i]
@@ -225,7 +274,7 @@ func (s *Service) updateDomainName(ctx context.Context, in *shapes.UpdateDomainN
 	var out *shapes.DomainName
 	err := s.changeDomain(ctx, *in.DomainName, func(d *apigateway.Domain) ([]store.Write, error) {
 		set(&d.RoutingMode, in.RoutingMode)
-		err := s.configure(d, in.DomainNameConfigurations, in.MutualTlsAuthentication)
+		err := s.configure(ctx, d, in.DomainNameConfigurations, in.MutualTlsAuthentication)
 		out = showDomain(d)
 		return nil, err
 	})

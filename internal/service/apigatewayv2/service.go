@@ -23,6 +23,8 @@ type Service struct {
 	// strictLogging refuses logs of stages unless the account has a CloudWatch role, as AWS does.
 	strictLogging bool
 
+	truststores Objects // nil: no domain has mutual TLS
+
 	// locks lets the changes that this process makes to one API wait for each other; the store's revisions are what
 	// keeps several processes apart.
 	locks [64]sync.Mutex
