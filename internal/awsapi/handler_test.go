@@ -225,7 +225,7 @@ func TestAnswers(t *testing.T) {
 			`{"__type":"com.amazon.coral.service#SerializationException","message":"NUMBER_VALUE cannot be converted to String"}`,
 			[2]string{},
 		},
-		{"json unknown operation", "dynamodb", "/", `{}`, ddb("Fly"), 400, `{"__type":"com.amazon.coral.service#UnknownOperationException"}`, [2]string{}},
+		{"EV-098 json unknown operation", "dynamodb", "/", `{}`, ddb("Fly"), 400, `{"__type":"com.amazon.coral.service#UnknownOperationException"}`, [2]string{}},
 		{
 			"json operation we lack", "dynamodb", "/", `{}`, ddb("RestoreTableFromBackup"), 400,
 			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"Sallyport does not support the operation RestoreTableFromBackup of dynamodb."}`,

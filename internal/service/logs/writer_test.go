@@ -13,6 +13,7 @@ import (
 
 	busmem "github.com/sallyport/sallyport/internal/bus/mem"
 	"github.com/sallyport/sallyport/internal/resource"
+	"github.com/sallyport/sallyport/internal/store"
 	"github.com/sallyport/sallyport/internal/store/mem"
 )
 
@@ -204,7 +205,7 @@ func TestTail(t *testing.T) {
 	})
 }
 
-func TestRetention_EV080(t *testing.T) {
+func TestRetention_EV080_EV092(t *testing.T) {
 	f := newFixture(t)
 	f.stream()
 	now := time.Now()
@@ -284,4 +285,49 @@ func BenchmarkAppend(b *testing.B) {
 			b.StartTimer()
 		}
 	}
+}
+
+// stuckStores have stores whose writes take an hour.
+type stuckStores struct{ store.Stores }
+
+func (s stuckStores) Open(ctx context.Context, name string) (store.Store, error) {
+	st, err := s.Stores.Open(ctx, name)
+	return stuckStore{st}, err
+}
+
+type stuckStore struct{ store.Store }
+
+func (s stuckStore) Apply(ctx context.Context, writes ...store.Write) (uint64, error) {
+	select {
+	case <-time.After(time.Hour):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	return s.Store.Apply(ctx, writes...)
+}
+
+// TestAppendWaitsForNobody_EV086: however long a write takes, those who log go on, and the lines come in the end.
+func TestAppendWaitsForNobody_EV086(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixtureOn(t, stuckStores{mem.New()}, busmem.New())
+		ctx, stop := context.WithCancel(f.ctx())
+		var running sync.WaitGroup
+		running.Go(func() { _ = f.service.Run(ctx) })
+		began := time.Now()
+		for i := range 10_000 {
+			f.service.Append(ctx, "g", "s", time.Now(), fmt.Sprintf("line %d", i))
+			if i%1000 == 0 {
+				synctest.Wait() // whoever writes is at it
+			}
+		}
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("10,000 lines took %s", waited)
+		}
+		time.Sleep(10 * time.Hour)
+		if got := f.messages("g", "s"); len(got) != 10_000 {
+			t.Errorf("%d lines", len(got))
+		}
+		stop()
+		running.Wait()
+	})
 }
