@@ -29,8 +29,8 @@ func NewReplicated(conn *nats.Conn, replicas int) bus.Bus {
 	return &natsBus{conn: conn, replicas: replicas}
 }
 
-// NewSynced is New for an engine whose acknowledgements are not durable yet: sync returns when everything that was acknowledged for a
-// stream is.
+// NewSynced is New for an engine of this process, whose acknowledgements are not durable yet: sync returns when everything that was
+// acknowledged for a stream is. No other process has jobs of it.
 func NewSynced(conn *nats.Conn, sync func(ctx context.Context, stream string) error) bus.Bus {
 	return &natsBus{conn: conn, replicas: 1, sync: sync}
 }
@@ -39,6 +39,8 @@ type natsBus struct {
 	conn     *nats.Conn
 	replicas int
 	sync     func(ctx context.Context, stream string) error // nil: acknowledgements are durable
+
+	opened sync.Map // names of queues
 }
 
 func (b *natsBus) Publish(ctx context.Context, subject string, data []byte) error {

@@ -46,8 +46,14 @@ func workForever(dir string) error {
 	})
 }
 
-// TestKill kills a process whose jobs run: all of them are given to the next.
+// TestKill kills a process whose jobs run: all of them are given to the next, and at once where it is the only one.
 func TestKill(t *testing.T) {
+	for _, grouped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("grouped_%t", grouped), func(t *testing.T) { testKill(t, grouped) })
+	}
+}
+
+func testKill(t *testing.T, grouped bool) {
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), workDir+"="+dir)
@@ -71,12 +77,16 @@ func TestKill(t *testing.T) {
 		t.Fatalf("the process says %v", started)
 	}
 
-	engine, err := natsd.Embedded(natsd.Config{Dir: dir})
+	engine, err := natsd.Embedded(natsd.Config{Dir: dir, Grouped: grouped})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	q, err := nats.New(engine.Conn()).Queue(t.Context(), "killed")
+	b := nats.New(engine.Conn())
+	if grouped {
+		b = nats.NewSynced(engine.Conn(), engine.Sync)
+	}
+	q, err := b.Queue(t.Context(), "killed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +97,7 @@ func TestKill(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	done := make(map[string]int)
+	begin := time.Now()
 	err = q.Run(ctx, 1, func(_ context.Context, job bus.Job) error {
 		if job.ID == "later" && len(job.Data) > 0 {
 			t.Error("a job was replaced while it waited")
@@ -99,6 +110,7 @@ func TestKill(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Run = %v with %d jobs done, want all %d", err, len(done), killJobs+1)
 	}
+	t.Logf("all were done after %s", time.Since(begin).Round(time.Millisecond))
 	for id, n := range done {
 		if n != 1 {
 			t.Errorf("job %s was done %d times", id, n)

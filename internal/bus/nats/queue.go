@@ -59,19 +59,44 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
 	}
-	_, err = stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	consumer, err := stream.CreateOrUpdateConsumer(ctx, workersConfig(ackWait))
+	if err != nil {
+		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
+	}
+	if _, opened := b.opened.LoadOrStore(name, true); !opened && b.sync != nil && consumer.CachedInfo().NumAckPending > 0 {
+		q.reclaim = func(ctx context.Context) { reclaim(ctx, stream) }
+	}
+	q.pulls = "$JS.API.CONSUMER.MSG.NEXT.queue-" + name + ".workers"
+	return q, nil
+}
+
+func workersConfig(ackWait time.Duration) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
 		Durable:       "workers",
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       ackWait,
 		MaxDeliver:    -1,
 		MaxAckPending: -1, // jobs that wait for their time count too
 		MaxWaiting:    10_000,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
 	}
-	q.pulls = "$JS.API.CONSUMER.MSG.NEXT.queue-" + name + ".workers"
-	return q, nil
+}
+
+// reclaimTime is what the server needs to notice that it trusts workers for less long.
+const reclaimTime = 250 * time.Millisecond
+
+// reclaim lets the server give out at once what a process had that is dead. It is for an engine that lives and dies with its one process.
+func reclaim(ctx context.Context, stream jetstream.Stream) {
+	if _, err := stream.UpdateConsumer(ctx, workersConfig(time.Millisecond)); err != nil {
+		return // then it comes after ackWait
+	}
+	sleep(ctx, reclaimTime)
+	for {
+		_, err := stream.UpdateConsumer(context.WithoutCancel(ctx), workersConfig(ackWait))
+		if err == nil || ctx.Err() != nil { // whoever opens the queue next does it
+			return
+		}
+		sleep(ctx, pullPause)
+	}
 }
 
 type queue struct {
@@ -80,6 +105,7 @@ type queue struct {
 	subjects string // what the subject of every job begins with, up to and with a dot
 	pulls    string // where jobs are asked for
 	sync     func(ctx context.Context, stream string) error
+	reclaim  func(ctx context.Context) // nil: there is nothing that a dead process had
 }
 
 func (q *queue) Send(ctx context.Context, id string, data []byte, at time.Time) error {

@@ -33,6 +33,9 @@ func (q *queue) Run(ctx context.Context, workers int, f func(ctx context.Context
 	stop := make(chan struct{})
 	var reporter sync.WaitGroup
 	reporter.Go(func() { r.ours.report(stop) })
+	if q.reclaim != nil {
+		q.reclaim(ctx)
+	}
 	for ctx.Err() == nil {
 		r.serve(ctx)
 		sleep(ctx, pullPause)
