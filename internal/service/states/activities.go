@@ -21,6 +21,8 @@ type activity struct {
 	Created int64             `json:"created"`
 	Tags    map[string]string `json:"tags,omitempty"`
 	Token   string            `json:"token,omitempty"` // of the CloudFormation step that made it
+
+	Encryption *encryption `json:"encryption,omitempty"`
 }
 
 // pollTime is how long GetActivityTask waits for a task.
@@ -41,6 +43,10 @@ func offeredKey(arn string, at int64, token string) string {
 
 func (s *Service) createActivity(ctx context.Context, in *shapes.CreateActivityInput) (*shapes.CreateActivityOutput, error) {
 	a := &activity{Name: *in.Name, Tags: tagMap(in.Tags)}
+	var err error
+	if a.Encryption, err = encryptionOf(in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
 	if err := s.makeActivity(ctx, a); err != nil {
 		return nil, err
 	}
@@ -61,8 +67,15 @@ func (s *Service) makeActivity(ctx context.Context, a *activity) error {
 	if _, err = write(ctx, docs, key, a, store.Absent); !errors.Is(err, store.ErrConflict) {
 		return err
 	}
-	_, err = read(ctx, docs, key, a)
-	return err
+	before := &activity{}
+	if _, err = read(ctx, docs, key, before); err != nil {
+		return err
+	}
+	if !before.Encryption.same(a.Encryption) {
+		return failure("ActivityAlreadyExists", "Activity Already Exists: '%s'", placeOf(ctx).arn("activity", a.Name))
+	}
+	*a = *before
+	return nil
 }
 
 // activity reads an activity by its ARN.
@@ -100,7 +113,7 @@ func (s *Service) describeActivity(ctx context.Context, in *shapes.DescribeActiv
 	if err != nil {
 		return nil, err
 	}
-	return &shapes.DescribeActivityOutput{ActivityArn: in.ActivityArn, Name: new(a.Name), CreationDate: date(a.Created)}, nil
+	return &shapes.DescribeActivityOutput{ActivityArn: in.ActivityArn, Name: new(a.Name), CreationDate: date(a.Created), EncryptionConfiguration: a.Encryption.shape()}, nil
 }
 
 func (s *Service) listActivities(ctx context.Context, in *shapes.ListActivitiesInput) (*shapes.ListActivitiesOutput, error) {

@@ -326,11 +326,9 @@ func (c *taskCall) startExecution(ctx context.Context, params *asl.Object) machi
 	}
 	out := asl.NewObject("ExecutionArn", x.ARN)
 	c.withMetadata(out)
-	out.Set("StartDate", timeText(x.Started))
+	out.Set("StartDate", machine.Timestamp(x.Started))
 	return machine.Result{Output: asl.Encode(out), Child: x.key}
 }
-
-func timeText(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func upperFirst(s string) string {
 	if s == "" {

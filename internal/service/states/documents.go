@@ -63,6 +63,7 @@ type stateMachine struct {
 	Revision    string            `json:"revision,omitempty"` // empty until the first update, as AWS's
 	Logging     *logging          `json:"logging,omitempty"`
 	Tracing     bool              `json:"tracing,omitempty"`
+	Encryption  *encryption       `json:"encryption,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 	NextVersion int               `json:"nextVersion,omitempty"`
 	LastVersion string            `json:"lastVersion,omitempty"` // revision that was published last
@@ -102,6 +103,7 @@ type execution struct {
 	Alias      string   `json:"alias,omitempty"`
 	Parent     *parent  `json:"parent,omitempty"`
 	Trace      string   `json:"trace,omitempty"`
+	By         string   `json:"by,omitempty"` // the request that started it, if that may come again
 	Logging    *logging `json:"logging,omitempty"`
 	Chunks     []chunk  `json:"chunks,omitempty"`
 

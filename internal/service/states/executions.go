@@ -93,6 +93,9 @@ func (s *Service) start(ctx context.Context, in *shapes.StartExecutionInput, p *
 		return nil, err
 	}
 	x.Parent = p
+	if c := awsapi.CallerOf(ctx); c.Repeats {
+		x.By = c.RequestID
+	}
 	if in.Name != nil && !x.Express {
 		before, err := s.load(ctx, x.key)
 		if err != nil {
@@ -123,7 +126,12 @@ func (s *Service) start(ctx context.Context, in *shapes.StartExecutionInput, p *
 	return sameStart(there, x)
 }
 
+// sameStart returns the execution that has the name of x already, if it is the same. A call that is made again after a crash finds what it
+// started, whether that goes on or not.
 func sameStart(before, x *execution) (*execution, error) {
+	if x.By != "" && before.By == x.By {
+		return before, nil
+	}
 	if before.Status == machine.Running && string(before.Input) == string(x.Input) {
 		return before, nil
 	}

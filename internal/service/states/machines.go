@@ -31,6 +31,10 @@ func (s *Service) createStateMachine(ctx context.Context, in *shapes.CreateState
 	if in.VersionDescription != nil && !deref(in.Publish) {
 		return nil, errValidation("Version description can only be set when publish is true")
 	}
+	var err error
+	if m.Encryption, err = encryptionOf(in.EncryptionConfiguration); err != nil {
+		return nil, err
+	}
 	if err := s.makeMachine(ctx, p, m, *in.Definition, in.LoggingConfiguration); err != nil {
 		return nil, err
 	}
@@ -79,7 +83,7 @@ func (s *Service) makeMachine(ctx context.Context, p place, m *stateMachine, def
 	if err != nil {
 		return err
 	}
-	same := rev != 0 && before.Definition == m.Definition && before.Type == m.Type && before.Tracing == m.Tracing && sameJSON(before.Logging, m.Logging)
+	same := rev != 0 && before.Definition == m.Definition && before.Type == m.Type && before.Tracing == m.Tracing && sameJSON(before.Logging, m.Logging) && before.Encryption.same(m.Encryption)
 	if m.Token != "" {
 		same = same && before.Token == m.Token
 	}
@@ -172,6 +176,12 @@ func (s *Service) change(ctx context.Context, m *stateMachine, in *shapes.Update
 	if in.TracingConfiguration != nil {
 		m.Tracing = deref(in.TracingConfiguration.Enabled)
 	}
+	if in.EncryptionConfiguration != nil {
+		var err error
+		if m.Encryption, err = encryptionOf(in.EncryptionConfiguration); err != nil {
+			return err
+		}
+	}
 	if in.Definition != nil {
 		if err := s.checkDefinition(*in.Definition, m.Type); err != nil {
 			return err
@@ -251,6 +261,7 @@ func (s *Service) describeStateMachine(ctx context.Context, in *shapes.DescribeS
 	out := &shapes.DescribeStateMachineOutput{
 		StateMachineArn: in.StateMachineArn, Name: new(m.Name), Status: new("ACTIVE"), Definition: new(text), RoleArn: new(m.Role), Type: new(m.Type),
 		CreationDate: date(m.Created), LoggingConfiguration: m.Logging.shape(), TracingConfiguration: &shapes.TracingConfiguration{Enabled: new(m.Tracing)},
+		EncryptionConfiguration: m.Encryption.shape(),
 	}
 	if m.Revision != "" {
 		out.RevisionId = new(m.Revision)
@@ -284,7 +295,7 @@ func (s *Service) describeStateMachineForExecution(ctx context.Context, in *shap
 		LoggingConfiguration: x.Logging.shape(), TracingConfiguration: &shapes.TracingConfiguration{Enabled: new(false)},
 	}
 	if _, m, _, err := s.machine(ctx, x.MachineARN); err == nil {
-		out.UpdateDate = date(cmp.Or(m.Updated, m.Created))
+		out.UpdateDate, out.EncryptionConfiguration = date(cmp.Or(m.Updated, m.Created)), m.Encryption.shape()
 		if m.Revision != "" {
 			out.RevisionId = new(m.Revision)
 		}

@@ -24,7 +24,7 @@ type machineProperties struct {
 	DefinitionString        *string
 	DefinitionS3Location    *s3Location
 	DefinitionSubstitutions map[string]any
-	EncryptionConfiguration any `cfn:"createonly"`
+	EncryptionConfiguration *encryptionProperties
 	LoggingConfiguration    *loggingProperties
 	RoleArn                 string  `cfn:"required"`
 	StateMachineName        *string `cfn:"createonly"`
@@ -45,6 +45,19 @@ type loggingProperties struct {
 	}
 	IncludeExecutionData *bool
 	Level                *string
+}
+
+type encryptionProperties struct {
+	KmsDataKeyReusePeriodSeconds *int64
+	KmsKeyId                     *string
+	Type                         string `cfn:"required"`
+}
+
+func (p *encryptionProperties) shape() *shapes.EncryptionConfiguration {
+	if p == nil {
+		return nil
+	}
+	return &shapes.EncryptionConfiguration{Type: &p.Type, KmsKeyId: p.KmsKeyId, KmsDataKeyReusePeriodSeconds: p.KmsDataKeyReusePeriodSeconds}
 }
 
 func (p *loggingProperties) shape() *shapes.LoggingConfiguration {
@@ -73,6 +86,9 @@ func (s *Service) machineResource() resource.Type {
 				Name: deref(p.StateMachineName), Type: cmp.Or(deref(p.StateMachineType), standard), Role: p.RoleArn, Created: s.millis(),
 				Tracing: p.TracingConfiguration != nil && deref(p.TracingConfiguration.Enabled), Tags: r.WithTags(resource.TagMap(p.Tags)), NextVersion: 1, Token: r.Token,
 			}
+			if m.Encryption, err = encryptionOf(p.EncryptionConfiguration.shape()); err != nil {
+				return resource.Result{}, err
+			}
 			if m.Name == "" {
 				m.Name = r.PhysicalName(80)
 			}
@@ -88,12 +104,16 @@ func (s *Service) machineResource() resource.Type {
 			}
 			in := &shapes.UpdateStateMachineInput{
 				Definition: &text, RoleArn: &p.RoleArn, LoggingConfiguration: p.LoggingConfiguration.shape(),
-				TracingConfiguration: &shapes.TracingConfiguration{Enabled: new(p.TracingConfiguration != nil && deref(p.TracingConfiguration.Enabled))},
+				TracingConfiguration:    &shapes.TracingConfiguration{Enabled: new(p.TracingConfiguration != nil && deref(p.TracingConfiguration.Enabled))},
+				EncryptionConfiguration: p.EncryptionConfiguration.shape(),
 			}
 			_, m, err := s.editMachine(ctx, r.PhysicalID, func(m *stateMachine) error {
 				m.Tags = r.WithTags(resource.TagMap(p.Tags))
 				if in.LoggingConfiguration == nil {
 					m.Logging = nil
+				}
+				if in.EncryptionConfiguration == nil {
+					m.Encryption = nil
 				}
 				return s.change(ctx, m, in)
 			})
@@ -257,8 +277,8 @@ func (s *Service) aliasResource() resource.Type {
 }
 
 type activityProperties struct {
-	Name                    string `cfn:"required,createonly"`
-	EncryptionConfiguration any    `cfn:"createonly"`
+	Name                    string                `cfn:"required,createonly"`
+	EncryptionConfiguration *encryptionProperties `cfn:"createonly"`
 	Tags                    []resource.Tag
 }
 
@@ -269,7 +289,10 @@ func (s *Service) activityResource() resource.Type {
 	}
 	return resource.New("AWS::StepFunctions::Activity", resource.Handlers[activityProperties]{
 		Create: func(ctx context.Context, r resource.Request, p *activityProperties) (resource.Result, error) {
-			err := s.makeActivity(ctx, &activity{Name: p.Name, Tags: r.WithTags(resource.TagMap(p.Tags)), Token: r.Token})
+			key, err := encryptionOf(p.EncryptionConfiguration.shape())
+			if err == nil {
+				err = s.makeActivity(ctx, &activity{Name: p.Name, Tags: r.WithTags(resource.TagMap(p.Tags)), Token: r.Token, Encryption: key})
+			}
 			return result(ctx, p.Name), err
 		},
 		Update: func(ctx context.Context, r resource.Request, p, _ *activityProperties) (resource.Result, error) {

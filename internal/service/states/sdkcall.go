@@ -5,8 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 	"github.com/sallyport/sallyport/internal/service/states/machine"
@@ -101,6 +102,11 @@ func textBody(out any) {
 	}
 }
 
+// s3Errors are those of S3 that the SDK has classes for.
+var s3Errors = []string{
+	"NoSuchKey", "NoSuchBucket", "NoSuchUpload", "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "InvalidObjectState", "InvalidRequest", "EncryptionTypeMismatch",
+}
+
 // sdkFailure words an error as the SDK for Java does.
 func (c *taskCall) sdkFailure(service sdkService, err error) machine.Result {
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -108,7 +114,7 @@ func (c *taskCall) sdkFailure(service sdkService, err error) machine.Result {
 	}
 	e := apiError(err)
 	name := e.Code
-	if generic[name] {
+	if generic[name] || service.catalog == "s3" && !slices.Contains(s3Errors, name) {
 		name = service.prefix + "Exception"
 	} else if !strings.HasSuffix(name, "Exception") {
 		name += "Exception"
@@ -155,7 +161,7 @@ func dates(v any) any {
 			n, isNumber := part.(json.Number)
 			if isNumber && (strings.HasSuffix(name, "Date") || strings.HasSuffix(name, "DateTime") || name == "Timestamp") {
 				if f, err := n.Float64(); err == nil && f > 1e8 && f < 1e11 {
-					out.Set(name, time.UnixMilli(int64(f*1000)).UTC().Format("2006-01-02T15:04:05.999Z"))
+					out.Set(name, machine.Timestamp(int64(math.Round(f*1000))))
 					continue
 				}
 			}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport/sallyport/internal/awsapi"
 )
 
 // inWorld runs a test on a server of its own, in virtual time.
@@ -574,4 +576,70 @@ func (w *world) must2(service, operation string, in any) {
 	if _, err := w.call(service, operation, in); err != nil {
 		w.t.Fatalf("%s: %v", operation, err)
 	}
+}
+
+func TestEncryption(t *testing.T) {
+	inWorld(t, "SF-009 a key", func(w *world) {
+		const definition = `{"StartAt":"S","States":{"S":{"Type":"Succeed"}}}`
+		key := m{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/mine", "kmsDataKeyReusePeriodSeconds": 60}
+		in := m{"name": "m", "definition": definition, "roleArn": role, "encryptionConfiguration": key}
+		arn := w.must("CreateStateMachine", in)["stateMachineArn"]
+		got := func() any {
+			return w.must("DescribeStateMachine", m{"stateMachineArn": arn})["encryptionConfiguration"]
+		}
+		if diff := cmp.Diff(m{"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/mine", "kmsDataKeyReusePeriodSeconds": 60.0}, got()); diff != "" {
+			w.t.Error(diff)
+		}
+		delete(in, "encryptionConfiguration")
+		if got := w.refused("CreateStateMachine", in); !strings.HasPrefix(got, "StateMachineAlreadyExists") {
+			w.t.Error(got)
+		}
+		w.must("UpdateStateMachine", m{"stateMachineArn": arn, "encryptionConfiguration": m{"type": "AWS_OWNED_KEY"}})
+		if diff := cmp.Diff(m{"type": "AWS_OWNED_KEY"}, got()); diff != "" {
+			w.t.Error(diff)
+		}
+		in["name"], in["encryptionConfiguration"] = "n", m{"type": "CUSTOMER_MANAGED_KMS_KEY"}
+		if got := w.refused("CreateStateMachine", in); !strings.HasPrefix(got, "InvalidEncryptionConfiguration") {
+			w.t.Error(got)
+		}
+	})
+}
+
+// TestTimestamps holds the forms that times have: Java's of an instant in the context object, seconds in answers.
+func TestTimestamps_SF074(t *testing.T) {
+	inWorld(t, "forms", func(w *world) {
+		time.Sleep(120 * time.Millisecond)
+		out := w.execute(`{"StartAt":"P","States":{"P":{"Type":"Pass","Parameters":{"t.$":"$$.Execution.StartTime"},"Next":"W"},"W":{"Type":"Wait","Seconds":2,"End":true}}}`, "{}")
+		start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+		if out["output"] != `{"t":"2000-01-01T00:00:00.120Z"}` || out["startDate"] != float64(start)+0.12 || out["stopDate"] != float64(start)+2.12 {
+			w.t.Error(out)
+		}
+		if first := w.history(out["executionArn"].(string))[0]; first["timestamp"] != float64(start)+0.12 {
+			w.t.Error(first)
+		}
+	})
+}
+
+// TestStartedAgain has a call that starts an execution come again when that has ended: a crash had kept its answer back.
+func TestStartedAgain_SF058(t *testing.T) {
+	inWorld(t, "by a task", func(w *world) {
+		arn := w.create("quick", "STANDARD", `{"StartAt":"S","States":{"S":{"Type":"Succeed"}}}`)
+		start := func(id string) (string, error) {
+			c := awsapi.CallerOf(w.ctx)
+			c.Repeats, c.RequestID = true, id
+			out, err := w.Call(awsapi.WithCaller(w.ctx, c), "states", "StartExecution", []byte(`{"stateMachineArn":"`+arn+`","name":"x"}`))
+			return string(out), err
+		}
+		first, err := start("one")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.wait(strings.Replace(arn, ":stateMachine:", ":execution:", 1) + ":x")
+		if again, err := start("one"); err != nil || again != first {
+			w.t.Errorf("again: %s, %v; first: %s", again, err, first)
+		}
+		if _, err := start("two"); awsapi.Code(err) != "ExecutionAlreadyExists" {
+			w.t.Errorf("another call: %v", err)
+		}
+	})
 }

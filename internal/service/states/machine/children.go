@@ -73,18 +73,26 @@ func (x *Execution) childOf(t *Thread) (*Group, int) {
 	return nil, 0
 }
 
+// child returns a child. An execution that an older version began has none noted.
+func (g *Group) child(index int) *Child {
+	for len(g.Children) <= index {
+		g.Children = append(g.Children, Child{})
+	}
+	return &g.Children[index]
+}
+
 // started notes that a child begins.
 func (g *Group) started(index int, input json.RawMessage, now int64) {
 	if g.Run == nil {
 		return
 	}
-	c := &g.Children[index]
+	c := g.child(index)
 	c.Input, c.Started, c.Status = input, now, Running
 }
 
 // stopped notes how a child ended, and counts it and its items.
 func (g *Group) stopped(index int, status string, now int64) {
-	c := &g.Children[index]
+	c := g.child(index)
 	c.Stopped, c.Status = now, status
 	switch status {
 	case Succeeded:

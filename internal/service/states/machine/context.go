@@ -12,13 +12,13 @@ import (
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 )
 
-// Timestamp writes a time as AWS does in the context object.
+// Timestamp writes a time as AWS does in the context object. AWS: it is what Java makes of an instant, whose fraction has three digits or none.
 func Timestamp(ms int64) string {
 	t := time.UnixMilli(ms).UTC()
 	if ms%1000 == 0 {
 		return t.Format("2006-01-02T15:04:05Z")
 	}
-	return t.Format("2006-01-02T15:04:05.999Z")
+	return t.Format("2006-01-02T15:04:05.000Z")
 }
 
 // env makes what the expressions of a thread's state see.
@@ -113,7 +113,7 @@ func (r *Turn) context(t *Thread) *asl.Object {
 
 // childContext makes the context that of a child execution of a distributed Map state.
 func (r *Turn) childContext(c *asl.Object, g *Group, index int) {
-	run, child := g.Run, &g.Children[index]
+	run, child := g.Run, g.child(index)
 	v, _ := c.Get("Execution")
 	execution := v.(*asl.Object)
 	execution.Set("Id", run.ChildARN(index))

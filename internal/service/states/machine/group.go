@@ -365,7 +365,7 @@ func (r *Turn) childFailed(c *Thread, failure *asl.Failure) {
 		return
 	}
 	g.stopped(c.Index, Failed, r.Now.UnixMilli())
-	g.Failures += g.Children[c.Index].Size()
+	g.Failures += g.child(c.Index).Size()
 	g.Done++
 	g.Live--
 	if g.ItemErrs == nil {
