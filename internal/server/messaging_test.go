@@ -50,7 +50,8 @@ func TestSources_EV062(t *testing.T) {
 		}
 		t.Skip("node is missing")
 	}
-	s, _ := run(t, Config{Data: t.TempDir()})
+	dir := t.TempDir()
+	s, stop := run(t, Config{Data: dir})
 	in, _ := json.Marshal(map[string]any{"StackName": "sources", "TemplateBody": sources, "Capabilities": []string{"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"}})
 	call(t, s, "cloudformation", "CreateStack", string(in))
 	status := ""
@@ -70,6 +71,16 @@ func TestSources_EV062(t *testing.T) {
 	}
 	if strings.Contains(lines(t, s, "/aws/lambda/hears"), "MODIFY") {
 		t.Error("the filter lets everything through")
+	}
+	stop()
+	s, _ = run(t, Config{Data: dir}) // the next server polls on
+	call(t, s, "sqs", "SendMessage", `{"QueueUrl":"https://x/000000000000/orders","MessageBody":"another pizza"}`)
+	call(t, s, "dynamodb", "PutItem", `{"TableName":"orders","Item":{"id":{"S":"b"}}}`)
+	for _, want := range []string{`"body":"another pizza"`, `"Keys":{"id":{"S":"b"}}`} {
+		within(t, time.Minute, func() bool { return strings.Contains(lines(t, s, "/aws/lambda/hears"), want) })
+	}
+	if heard := lines(t, s, "/aws/lambda/hears"); strings.Count(heard, `"Keys":{"id":{"S":"a"}}`) != 1 || strings.Count(heard, "one pizza") != 1 {
+		t.Errorf("what was heard before the restart was heard again:\n%s", heard)
 	}
 	call(t, s, "cloudformation", "DeleteStack", `{"StackName":"sources"}`)
 	within(t, time.Minute, func() bool {
