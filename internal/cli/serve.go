@@ -25,7 +25,13 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server alone",
 		Long: `Serve runs the server: sockets, AWS APIs and functions on one port. Every call must be signed; the first start makes one
-key pair and prints it. Options stand on the command line or in a YAML file (--config) under the same names.
+key pair and prints it. Options stand on the command line or in a YAML file (--config) under the same names. In the file alone stand
+
+  certificates   files of certificates of custom domain names: [{certificate: FILE, key: FILE}]
+  acme           get certificates of the others: {email: ME} from Let's Encrypt, {directory: URL, ca: FILE} from elsewhere
+  backend-ca     file of certificate authorities of HTTP backends
+  vpc-links      addresses that VPC links stand for: {ID: HOST:PORT}
+  limits         of accounts: none, or aws
 
   sallyport serve --data /var/lib/sallyport
   sallyport deploy            # in another terminal`,
@@ -74,6 +80,7 @@ type serveOptions struct {
 	VPCLinks           map[string]string `yaml:"vpc-links"`  // addresses that VPC links stand for, by link id
 
 	Certificates []server.Certificate `yaml:"certificates"` // of custom domain names
+	ACME         *server.ACME         `yaml:"acme"`         // certificates of other custom domain names; nil: none
 	Limits       string               `yaml:"limits"`       // of accounts: none, or aws
 
 	configFile, readyFile string
@@ -170,7 +177,7 @@ func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
 	srv, err := server.New(ctx, server.Config{
 		Data: opts.Data, Listen: opts.Listen, NATS: opts.NATS, Region: opts.Region, Account: opts.Account,
 		Permissive: opts.Auth == "permissive", EnforceIAM: opts.IAM == "enforce", LaxPermissions: opts.LaxPermissions,
-		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Certificates: opts.Certificates, Limits: limits, TrustedProxies: opts.proxies, Log: log,
+		Endpoints: opts.Endpoints, BackendCA: opts.BackendCA, VPCLinks: opts.VPCLinks, Certificates: opts.Certificates, ACME: opts.ACME, Limits: limits, TrustedProxies: opts.proxies, Log: log,
 	})
 	if err != nil {
 		return err

@@ -69,6 +69,9 @@ type Config struct {
 	// Certificates are for custom domain names; the server's own authority signs for all other names.
 	Certificates []Certificate
 
+	// ACME says where certificates of custom domain names come from that Certificates has none for; nil: nowhere.
+	ACME *ACME
+
 	// Limits are those of an account on each node; zero is no limit, gateway.AWSLimits are AWS's.
 	Limits gateway.Limits
 
@@ -94,6 +97,13 @@ type Config struct {
 type Certificate struct {
 	File string `yaml:"certificate"` // with the chain behind it
 	Key  string `yaml:"key"`
+}
+
+// ACME is a certificate authority that is asked by itself, and whose terms of service are agreed to.
+type ACME struct {
+	Directory string `yaml:"directory"` // its URL; empty: Let's Encrypt
+	Email     string `yaml:"email"`     // whom it writes to
+	CA        string `yaml:"ca"`        // file of certificates, as PEM, that its own may come from, beside the system's
 }
 
 // A Function is code of this process.

@@ -22,6 +22,7 @@ import (
 	busmem "github.com/sallyport/sallyport/internal/bus/mem"
 	busnats "github.com/sallyport/sallyport/internal/bus/nats"
 	"github.com/sallyport/sallyport/internal/edge"
+	"github.com/sallyport/sallyport/internal/edge/acme"
 	"github.com/sallyport/sallyport/internal/edge/ca"
 	"github.com/sallyport/sallyport/internal/edge/proxy"
 	"github.com/sallyport/sallyport/internal/gateway"
@@ -61,6 +62,7 @@ type Server struct {
 	ready      chan struct{}
 
 	ca             *ca.Authority
+	acme           *acme.Manager // nil: there is none
 	sockets        *loop.Server
 	telemetry      *telemetry.Telemetry
 	gateway        *gateway.Gateway
@@ -194,11 +196,11 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	services = append(services, service{"deployment", s.CloudFormation})
 	s.catalog = catalogOf(services)
 
-	given, err := givenCertificates(cfg.Certificates)
+	secure, err := s.newTLS(stores)
 	if err != nil {
 		return err
 	}
-	s.sockets = loop.New(loop.Config{Node: node, TLS: s.withClientCertificates(s.ca.TLSConfig(given...)), Now: cfg.Now, Log: cfg.Log})
+	s.sockets = loop.New(loop.Config{Node: node, TLS: secure, Now: cfg.Now, Log: cfg.Log})
 	backends, err := s.backends(functions)
 	if err != nil {
 		return err
@@ -241,23 +243,11 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		part{"connections to backends", s.closeClient},
 		part{"telemetry", s.telemetry.Run},
 		part{"gateway", s.gateway.Run},
+		part{"certificates", s.runACME},
 		part{"HTTP", s.runHTTP},
 		part{"sockets", func(ctx context.Context) error { return s.sockets.Run(ctx, s.gateway, s.listener) }},
 	)
 	return nil
-}
-
-// givenCertificates reads the certificates that the operator brings.
-func givenCertificates(files []Certificate) ([]*ca.Given, error) {
-	var given []*ca.Given
-	for _, f := range files {
-		g, err := ca.LoadGiven(f.File, f.Key)
-		if err != nil {
-			return nil, err
-		}
-		given = append(given, g)
-	}
-	return given, nil
 }
 
 // newFunctions builds Lambda and the processes that it runs functions in.

@@ -190,3 +190,16 @@ func TestMutualTLS(t *testing.T) {
 		eventually(t, 101, func() int { return upgradeBy(t, s, "mutual.example.com", "mutual.example.com") })
 	})
 }
+
+// TestACMEIsAway shows clients our own certificate while the authority does not answer.
+func TestACMEIsAway(t *testing.T) {
+	s, _ := run(t, Config{Data: t.TempDir(), Memory: true, ACME: &ACME{Directory: "https://127.0.0.1:1/directory"}})
+	call(t, s, "apigatewayv2", "CreateDomainName", `{"domainName":"chat.example.com","domainNameConfigurations":[{"certificateArn":"arn:aws:acm:us-east-1:000000000000:certificate/c"}]}`)
+	eventually(t, 1, func() int { return len(s.gateway.DomainNames()) })
+	if got := upgradeBy(t, s, "chat.example.com", "chat.example.com"); got != 403 { // nothing is mapped there
+		t.Errorf("status %d, want 403 by way of TLS", got)
+	}
+	if _, err := New(t.Context(), Config{Data: t.TempDir(), Listen: "127.0.0.1:0", Memory: true, ACME: &ACME{CA: "missing.pem"}}); err == nil {
+		t.Error("a file that is missing is no error")
+	}
+}

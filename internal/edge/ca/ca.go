@@ -4,8 +4,7 @@
 // Load makes the authority at first start and keeps it in a directory; TLSConfig signs a certificate for whatever
 // name a client asks for, when it asks. The key never leaves the directory, and nothing outside the functions that
 // are run here is told to trust it. Names that clients elsewhere use, custom domains, have certificates that the
-// operator gives (files.go). Not here yet: certificates by ACME. They would be asked for when a domain is made, kept
-// in the store, so that every node has them, and found by TLSConfig between the given and our own.
+// operator gives (files.go), or that come by ACME (package acme).
 package ca
 
 import (
@@ -83,14 +82,20 @@ func (a *Authority) Pool() *x509.CertPool {
 	return pool
 }
 
-// TLSConfig returns a server's configuration that has a certificate for every name: the given one that fits, or our own.
-func (a *Authority) TLSConfig(given ...*Given) *tls.Config {
+// A Source has certificates of some names.
+type Source interface {
+	// Certificate returns the one for a client, nil if there is none.
+	Certificate(hello *tls.ClientHelloInfo) *tls.Certificate
+}
+
+// TLSConfig returns a server's configuration that has a certificate for every name: of the first source that has one, or our own.
+func (a *Authority) TLSConfig(sources ...Source) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"}, // WebSocket upgrades need HTTP/1.1
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			for _, g := range given {
-				if cert := g.certificate(time.Now()); hello.ServerName != "" && hello.SupportsCertificate(cert) == nil {
+			for _, s := range sources {
+				if cert := s.Certificate(hello); cert != nil {
 					return cert, nil
 				}
 			}

@@ -52,6 +52,14 @@ func (g *Given) read() error {
 	return nil
 }
 
+// Certificate implements Source: it returns the certificate if it fits the name that a client asks for.
+func (g *Given) Certificate(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if cert := g.certificate(time.Now()); hello.ServerName != "" && hello.SupportsCertificate(cert) == nil {
+		return cert
+	}
+	return nil
+}
+
 // certificate returns the certificate as its files have it. Files that are just being replaced, or are broken, leave it as it was.
 func (g *Given) certificate(now time.Time) *tls.Certificate {
 	g.mu.Lock()
