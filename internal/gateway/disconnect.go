@@ -41,7 +41,7 @@ func (g *Gateway) tellMistake(s *session, e loop.Closure) {
 		Cause: fmt.Errorf("closed with %d: %s", e.Code, e.Reason), Hint: hint,
 	}
 	st.told(&r)
-	Logger{g.log}.Observe(r)
+	g.failures.Observe(r)
 }
 
 // disconnect runs $disconnect after what the connection sent before. Its result is told to nobody but the observer. AWS: a removed stage

@@ -3,10 +3,12 @@ package gateway_test
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/awsapi"
@@ -146,5 +148,28 @@ func TestFailuresAreLogged(t *testing.T) {
 				t.Errorf("route %q, want %q", line["route"], tt.route)
 			}
 		})
+	}
+}
+
+// TestLogger_flood lets a client make mistakes without end: the log tells of some, counts the others, and never leaves out what is the owner's.
+func TestLogger_flood(t *testing.T) {
+	out := &lines{}
+	l := gateway.NewLogger(slog.New(slog.NewJSONHandler(out, nil)))
+	at := time.Unix(1_700_000_000, 0)
+	observe := func(status int) {
+		l.Observe(gateway.Record{Kind: gateway.Message, At: at, Status: status, Cause: errors.New("mistake")})
+	}
+	for range 1000 {
+		observe(403)
+	}
+	if n := len(out.failures(t)); n != 100 {
+		t.Fatalf("%d lines of 1,000 mistakes at once", n)
+	}
+	observe(500)
+	at = at.Add(time.Second)
+	observe(403)
+	all := out.failures(t)
+	if len(all) != 102 || all[100]["level"] != "WARN" || all[100]["untold"] != nil || all[101]["untold"] != float64(900) {
+		t.Errorf("%d lines, at the end %v", len(all), all[100:])
 	}
 }

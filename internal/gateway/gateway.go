@@ -71,6 +71,7 @@ type Signatures interface {
 type Gateway struct {
 	cfg      Config
 	log      *slog.Logger
+	failures *Logger // tells them if nobody else wants to
 	now      func() time.Time
 	served   stages
 	domains  domains
@@ -101,6 +102,7 @@ func New(cfg Config) *Gateway {
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
+	g.failures = NewLogger(g.log)
 	if g.now == nil {
 		g.now = time.Now
 	}

@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"hash/fnv"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
 	"github.com/sallyport/sallyport/internal/gateway/integration"
 	"github.com/sallyport/sallyport/internal/gateway/loop"
+	"github.com/sallyport/sallyport/internal/gateway/throttle"
 )
 
 // An Observer is told what happens to connections and messages.
@@ -122,11 +124,21 @@ func (cfg *Config) choose(s *apigateway.Stage) Wish {
 	return Wish{Successes: true}
 }
 
-// A Logger is an Observer that logs failures, and wants nothing else.
-type Logger struct{ Log *slog.Logger }
+// A Logger is an Observer that logs failures, and wants nothing else. Failures of the owner are warnings. What clients do wrong is told
+// as information, a hundred lines at once and ten in a second, so that no client fills the log: the next line says how many were left out.
+type Logger struct {
+	log     *slog.Logger
+	clients *throttle.Bucket
+	untold  atomic.Int64
+}
+
+// NewLogger returns a Logger.
+func NewLogger(log *slog.Logger) *Logger {
+	return &Logger{log: log, clients: throttle.New(10, 100)}
+}
 
 // Choose implements Chooser.
-func (Logger) Choose(*apigateway.Stage) Wish { return Wish{} }
+func (*Logger) Choose(*apigateway.Stage) Wish { return Wish{} }
 
 // observe tells r to the observer, or to the log.
 func (g *Gateway) observe(r Record) {
@@ -137,12 +149,19 @@ func (g *Gateway) observe(r Record) {
 		g.cfg.Observer.Observe(r)
 		return
 	}
-	Logger{g.log}.Observe(r)
+	g.failures.Observe(r)
 }
 
 // Observe implements Observer.
-func (l Logger) Observe(r Record) {
+func (l *Logger) Observe(r Record) {
 	if r.Cause == nil {
+		return
+	}
+	level := slog.LevelInfo
+	if r.Status >= 500 && r.Kind != Disconnect || r.Kind == Disconnect && r.Route != "" {
+		level = slog.LevelWarn
+	} else if !l.clients.Take(r.At) {
+		l.untold.Add(1)
 		return
 	}
 	attrs := []any{
@@ -152,11 +171,12 @@ func (l Logger) Observe(r Record) {
 	if r.Hint != "" {
 		attrs = append(attrs, slog.String("hint", r.Hint))
 	}
-	level := slog.LevelDebug // what clients do wrong is no news for the operator
-	if r.Status >= 500 && r.Kind != Disconnect || r.Kind == Disconnect && r.Route != "" {
-		level = slog.LevelWarn
+	if level == slog.LevelInfo {
+		if n := l.untold.Swap(0); n > 0 {
+			attrs = append(attrs, slog.Int64("untold", n))
+		}
 	}
-	l.Log.Log(context.Background(), level, "request failed", attrs...)
+	l.log.Log(context.Background(), level, "request failed", attrs...)
 }
 
 // told writes what is known of the stage into r.

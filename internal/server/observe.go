@@ -64,7 +64,7 @@ func (l logMetrics) Measure(account, region string, m logs.Measured) {
 // observer is what the gateway tells. Without an observer of the configuration, failures are logged.
 func (s *Server) observer() gateway.Observer {
 	if s.cfg.Observer == nil {
-		return audience{s.telemetry, gateway.Logger{Log: s.cfg.Log}}
+		return audience{s.telemetry, gateway.NewLogger(s.cfg.Log)}
 	}
 	return audience{s.telemetry, s.cfg.Observer}
 }
