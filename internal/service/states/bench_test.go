@@ -85,13 +85,13 @@ func BenchmarkPizza(b *testing.B) {
 const fastWait = 5
 
 func benchPizza(b *testing.B, orders int) {
-	engine, err := natsd.Embedded(natsd.Config{Dir: b.TempDir()})
+	engine, err := natsd.Embedded(natsd.Config{Dir: b.TempDir(), Grouped: true})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer engine.Close()
 	ctx, cancel := context.WithCancel(awsapi.WithCaller(b.Context(), awsapi.Caller{Account: account, Region: "us-east-1", Admin: true}))
-	s := states.New(states.Config{Stores: storenats.New(engine.Conn()), Bus: busnats.New(engine.Conn()), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s := states.New(states.Config{Stores: storenats.NewSynced(engine.Conn(), engine.Sync), Bus: busnats.NewSynced(engine.Conn(), engine.Sync), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	heard := &notices{steps: map[int][]int{}}
 	s.Connect(heard, nil)
 	catalog := awsapi.NewCatalog([]awsapi.Service{s})

@@ -4,18 +4,22 @@
 // document, lets package machine go on until every thread waits for something, and writes the document back if nobody else has
 // (engine.go, activation.go). What a thread waits for is cared for outside:
 //
-//   - A timer (Wait, Retry, timeouts, heartbeats) is a job of the queue "states" that is due then. Its job has an id, so that it is there once.
+//   - A timer (Wait, Retry, timeouts, heartbeats) is a job of the queue "states" that is due then. An activation's last timer takes the place of the
+//     activation's own job, in one write; others are sent before, with ids, so that each is there once.
 //   - A task is called by the activation that came to it (call.go and what it names), while the queue keeps that activation's job.
 //   - A callback, an activity's worker or a child execution sends a job when it is done (tokens.go, activities.go).
 //
 // Jobs come at least once. A job that was done before changes nothing, since each thread counts what it waits for. After a crash the
 // job comes again: it finds the document as last written, sends again the timers and calls again the tasks that are its own (each
-// thread names the job that it belongs to). So steps are taken exactly once; a call that was under way when the process died is made
-// again, with the same request id, token and random values as before. Nothing waits in memory: not a goroutine, not a byte.
+// thread names the job that it belongs to). So steps are taken exactly once. A call that was under way when the process died is made
+// again, with the same request id (awsapi.Caller.RequestID), token and random values as before: a service that knows a request again can
+// keep its effect to one, as EventBridge and SQS do here. Nothing waits in a goroutine; the queue holds some hundred bytes in memory for
+// a timer that is due within seconds.
 //
-// Events are kept in the document until they are 48 KB; then a document of their own takes them, before the execution's document
-// says so. An execution without other writers is written before a call only when the call takes longer than a moment; with several
-// threads, or when the call hands out a token, it is written first.
+// A step is two writes: the document, and the next timer. Events stand below the document's JSON and are appended to, not read (tail.go),
+// until they are 48 KB; then a document of their own takes them, before the execution's document says so. An execution without other
+// writers is written before a call only when the call takes longer than a moment; with several threads, or when the call hands out a
+// token, it is written first.
 //
 // Express executions have no history: synchronous ones live in memory (express.go), asynchronous ones are documents until they end.
 //

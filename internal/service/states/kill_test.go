@@ -54,12 +54,12 @@ func (p *printer) Call(ctx context.Context, _, _ string, in []byte) ([]byte, err
 
 // serveOrders starts the orders, or goes on with them, and says "done" when all have ended.
 func serveOrders(dir string) error {
-	engine, err := natsd.Embedded(natsd.Config{Dir: dir})
+	engine, err := natsd.Embedded(natsd.Config{Dir: dir, Grouped: true})
 	if err != nil {
 		return err
 	}
 	ctx := awsapi.WithCaller(context.Background(), awsapi.Caller{Account: account, Region: "us-east-1", Admin: true})
-	s := states.New(states.Config{Stores: storenats.New(engine.Conn()), Bus: busnats.New(engine.Conn()), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s := states.New(states.Config{Stores: storenats.NewSynced(engine.Conn(), engine.Sync), Bus: busnats.NewSynced(engine.Conn(), engine.Sync), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	s.Connect(&printer{}, nil)
 	catalog := awsapi.NewCatalog([]awsapi.Service{s})
 	call := func(op string, in any) (map[string]any, error) {
