@@ -87,7 +87,7 @@ func (t *Target) do(ctx context.Context, r request) (*answer, error) {
 		signed.Header = append(signed.Header, sigv4.Field{Name: name, Value: value})
 	}
 	if r.key != nil {
-		signer := sigv4.Signer{AccessKeyID: r.key.id, Secret: r.key.secret, Token: r.key.token, Region: t.Region, Service: r.service, EncodeOnce: r.once}
+		signer := sigv4.Signer{AccessKeyID: r.key.id, Secret: r.key.secret, Token: r.key.token, Region: t.signingRegion(r.service), Service: r.service, EncodeOnce: r.once}
 		signer.Sign(&signed, time.Now())
 	}
 	for _, f := range signed.Header {

@@ -244,6 +244,9 @@ func (t *Target) settle(ctx context.Context) error {
 	if t.Endpoint == "" {
 		wait = 5 * time.Second
 	}
+	if t.Settled > 0 {
+		wait = t.Settled
+	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,6 +28,14 @@ type Target struct {
 
 	// Sockets is the address of a stage with {api}, {region} and {stage} in it. Empty: AWS's host name, on AWS itself or by way of Endpoint.
 	Sockets string
+
+	// Via, if it is not empty, is an address where all of AWS's names are reached, and Roots whose certificates these have: so can a run against
+	// AWS be rehearsed.
+	Via   string
+	Roots *x509.CertPool
+
+	// Settled is how long a change of a stage takes until it is known everywhere; 0: five seconds on AWS, next to nothing elsewhere.
+	Settled time.Duration
 
 	// Rival has the cases run by another product, which has no APIs to deploy by; nil: by the APIs of Endpoint or AWS.
 	Rival Rival
@@ -60,7 +69,7 @@ func (t *Target) Open(ctx context.Context) (err error) {
 	}
 	t.key = key{t.KeyID, t.Secret, t.Token}
 	t.users = map[string]key{"wrong": {t.KeyID, "wrong" + t.Secret, t.Token}}
-	t.http = &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t.http = &http.Client{Timeout: time.Minute, Transport: t.transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if t.Listen == "" {
 		t.Listen = "127.0.0.1:0"
 	}
@@ -111,6 +120,22 @@ func (t *Target) Close(ctx context.Context) {
 	if t.backend != nil {
 		_ = t.backend.server.Close()
 	}
+}
+
+// Left returns what of Open's is still there, for those who do not trust Close: functions, roles, users and APIs with its prefix.
+func (t *Target) Left(ctx context.Context) (left []string, err error) {
+	for _, list := range []struct{ service, operation string }{
+		{"iam", "ListRoles"}, {"iam", "ListUsers"}, {"lambda", "GET /2015-03-31/functions"}, {"apigateway", "GET /v2/apis"},
+	} {
+		a, err := t.call(ctx, list.service, list.operation, "")
+		if err != nil {
+			return nil, err
+		}
+		if a.status != http.StatusOK || strings.Contains(a.body, t.prefix) {
+			left = append(left, fmt.Sprintf("%s: %d %s", list.operation, a.status, brief(a.body)))
+		}
+	}
+	return left, nil
 }
 
 func between(text, from, to string) string {
@@ -241,6 +266,34 @@ func retry(ctx context.Context, f func() error) error {
 	}
 }
 
+// via returns where an address is reached.
+func (t *Target) via(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); t.Via != "" && err == nil && strings.HasSuffix(host, ".amazonaws.com") {
+		return t.Via
+	}
+	return addr
+}
+
+func (t *Target) transport() http.RoundTripper {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if t.Via != "" {
+		transport.Proxy = nil
+		transport.TLSClientConfig = &tls.Config{RootCAs: t.Roots}
+		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, t.via(addr))
+		}
+	}
+	return transport
+}
+
+// signingRegion is the one in a service's signatures. AWS: IAM is the same everywhere, and of us-east-1.
+func (t *Target) signingRegion(service string) string {
+	if service == "iam" && t.Endpoint == "" {
+		return "us-east-1"
+	}
+	return t.Region
+}
+
 // serviceURL is where a service answers.
 func (t *Target) serviceURL(service string) string {
 	switch {
@@ -272,12 +325,12 @@ func (t *Target) at(host, api string) (d dialer, base, prefix string, err error)
 	port := u.Port()
 	var secure *tls.Config
 	if u.Scheme == "wss" {
-		secure = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
+		secure = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}, RootCAs: t.Roots}
 		if port == "" {
 			port = "443"
 		}
 	} else if port == "" {
 		port = "80"
 	}
-	return dialerOf(net.JoinHostPort(u.Hostname(), port), secure), strings.Replace(u.Scheme, "ws", "http", 1) + "://" + u.Host, strings.TrimSuffix(u.Path, "/"), nil
+	return dialerOf(t.via(net.JoinHostPort(u.Hostname(), port)), secure), strings.Replace(u.Scheme, "ws", "http", 1) + "://" + u.Host, strings.TrimSuffix(u.Path, "/"), nil
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/sallyport/sallyport/internal/server"
 )
 
-// startHere starts Sallyport in this process, with a clock that cases move.
-func startHere(ctx context.Context, t *conformance.Target) (stop func(), err error) {
+// startHere starts Sallyport in this process, with a clock that cases move. Its own authority's certificate is in caFile.
+func startHere(ctx context.Context, t *conformance.Target) (stop func(), caFile string, err error) {
 	dir, err := os.MkdirTemp("", "conformance-*")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var ahead atomic.Int64
 	level := slog.LevelError
@@ -29,7 +29,7 @@ func startHere(ctx context.Context, t *conformance.Target) (stop func(), err err
 	})
 	if err != nil {
 		os.RemoveAll(dir)
-		return nil, err
+		return nil, "", err
 	}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
@@ -44,7 +44,7 @@ func startHere(ctx context.Context, t *conformance.Target) (stop func(), err err
 	case err := <-ended:
 		cancel()
 		os.RemoveAll(dir)
-		return nil, err
+		return nil, "", err
 	}
 	key, _ := s.Credentials()
 	t.Name, t.Endpoint, t.Region = "Sallyport", s.Endpoint(), s.Region()
@@ -53,5 +53,5 @@ func startHere(ctx context.Context, t *conformance.Target) (stop func(), err err
 		ahead.Add(int64(d))
 		s.Sweep()
 	}
-	return stop, nil
+	return stop, s.CAFile(), nil
 }
