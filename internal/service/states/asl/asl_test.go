@@ -88,7 +88,7 @@ func TestPaths(t *testing.T) {
 		{"$.a.b[?(@.c > 1 && @.d == 'y')].c", "[3]"},
 		{"$.a.b[?(@.d)].c", "[1,3]"},
 		{"$.a.b[?(!(@.c == 2))].c", "[1,3]"},
-		{"$.x[*]", "Missing property in path $['x']"},
+		{"$.x[*]", "[]"},
 		{"$.a.b.length()", "3"},
 		{"$.a.b[1]['c','d']", `{"c":2}`},
 		{"$.x", "No results for path: $['x']"},

@@ -48,6 +48,8 @@ func (p *Path) Get(doc any) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case !found && !p.path.Definite():
+		return []any{}, nil // AWS: unlike Jayway a path to many values finds none where its beginning is missing
 	case !found:
 		return nil, &ErrNoPath{p.path.Missing(doc)}
 	}
