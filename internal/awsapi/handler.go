@@ -159,12 +159,8 @@ func (h *handler) identify(c *call) {
 			}
 		}
 	}
-	c.signed = sigv4.Request{Method: r.Method, Target: r.RequestURI, Host: c.host, Header: make([]sigv4.Field, 0, len(r.Header))}
-	for name, values := range r.Header {
-		for _, v := range values {
-			c.signed.Header = append(c.signed.Header, sigv4.Field{Name: name, Value: v})
-		}
-	}
+	c.signed = *SignedRequest(r, nil)
+	c.signed.Host = c.host
 	if v, ok := verifiedOf(r.Context()); ok {
 		c.scope = v.service
 	} else if sig, err := sigv4.Parse(&c.signed); err == nil {
