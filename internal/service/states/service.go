@@ -77,7 +77,7 @@ func New(cfg Config) *Service {
 		cfg.Now = time.Now
 	}
 	if cfg.Workers == 0 {
-		cfg.Workers = 128
+		cfg.Workers = 512
 	}
 	return &Service{cfg: cfg, stores: map[string]store.Store{}, parsed: map[string]*asl.Definition{}, waiting: map[string]map[chan struct{}]struct{}{}}
 }
