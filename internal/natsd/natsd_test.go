@@ -149,6 +149,7 @@ func TestEmbedded_Damage(t *testing.T) {
 			if n := count(t, e); n != tt.docs {
 				t.Errorf("%d documents, want %d", n, tt.docs)
 			}
+			e.Close() // it logs no more
 			if tt.warns != "" && !strings.Contains(log.String(), tt.warns) {
 				t.Errorf("log says %q, want %q", log.String(), tt.warns)
 			}
