@@ -2,7 +2,6 @@ package vtl_test
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -342,24 +341,14 @@ func TestParseIsLinear(t *testing.T) {
 	for name, piece := range map[string]string{
 		"unknown": "#a(", "unknown_quoted": `#a("`, "escapes": `\$a\#b`, "slashes": `\`, "dollars": "$ $", "hashes": "# #", "braces": "${", "blanks": "\t #", "strings": `#set($x="$a`, "references": "$a.b[0].c('')", "comments": "#**#", "ends": "#if(1)#end",
 	} {
-		// Four times the text takes four times as long, not sixteen times: a ratio, so that a slow machine does not matter.
-		n := vtl.MaxSource / 4 / len(piece)
-		quarter, whole := fastest(t, strings.Repeat(piece, n/4)+" "), fastest(t, strings.Repeat(piece, n)+" ")
-		if whole > 10*quarter && whole > 10*time.Millisecond {
-			t.Errorf("%s: a quarter took %v, the whole %v", name, quarter, whole)
-		}
-	}
-}
-
-// fastest returns how long a template takes, at best, to be read and rendered.
-func fastest(t *testing.T, source string) time.Duration {
-	best := time.Duration(math.MaxInt64)
-	for range 3 {
+		// What reads again what it has read takes minutes for the largest template; what does not, milliseconds.
+		source := strings.Repeat(piece, vtl.MaxSource/len(piece)-1) + " "
 		start := time.Now()
 		if tmpl, err := vtl.Parse(source); err == nil {
 			_, _ = tmpl.Render(nil, data(t))
 		}
-		best = min(best, time.Since(start))
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("%s: %d bytes took %v", name, len(source), took)
+		}
 	}
-	return best
 }
