@@ -100,7 +100,7 @@ func TestAuthorizerWithoutPermission(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("auth", returns(policy("Allow", "*", "")))
-	w.functions.denied["auth"] = true
+	w.functions.deny("auth")
 	w.deploy(route("$connect"), custom())
 	if _, resp := n.upgrade("/prod"); resp.StatusCode != 500 || resp.Header.Get("x-amzn-ErrorType") != "AuthorizerConfigurationException" {
 		t.Errorf("status %d, type %s", resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"))

@@ -95,7 +95,7 @@ func TestConnectWithoutPermission_DP035(t *testing.T) {
 	w := newWorld(t)
 	n := w.node()
 	w.on("connect", returns(`{}`))
-	w.functions.denied["connect"] = true
+	w.functions.deny("connect")
 	w.deploy(route("$connect"))
 	if _, resp := n.upgrade("/prod"); resp.StatusCode != 500 {
 		t.Errorf("status %d, want 500", resp.StatusCode)

@@ -74,7 +74,7 @@ func TestDisconnectRetry(t *testing.T) {
 			w := newWorld(t)
 			n := w.node()
 			w.on("disconnect", returns(`{}`))
-			w.functions.busy["disconnect"] = tt.busy
+			w.functions.throttle("disconnect", tt.busy)
 			w.deploy(route("$disconnect"))
 			n.connect("/prod").nc.Close()
 			w.eventually(func() bool { return w.records.last(gateway.Disconnect).Route != "" }, "no record")

@@ -100,8 +100,8 @@ func TestFailuresAreLogged(t *testing.T) {
 		}}, join, "join"},
 		{"message_no_model", []change{route("join", modelled)}, join, "join"},
 		{"function_missing", []change{route("join")}, join, "join"},
-		{"function_denied", []change{route("join")}, func(n *node) { n.w.on("join", returns(`{}`)); n.w.functions.denied["join"] = true; join(n) }, "join"},
-		{"function_busy", []change{route("join")}, func(n *node) { n.w.on("join", returns(`{}`)); n.w.functions.busy["join"] = 9; join(n) }, "join"},
+		{"function_denied", []change{route("join")}, func(n *node) { n.w.on("join", returns(`{}`)); n.w.functions.deny("join"); join(n) }, "join"},
+		{"function_busy", []change{route("join")}, func(n *node) { n.w.on("join", returns(`{}`)); n.w.functions.throttle("join", 9); join(n) }, "join"},
 		{"function_failed", []change{route("join")}, func(n *node) { n.w.on("join", returns(failed)); join(n) }, "join"},
 		{"function_malformed", []change{route("join")}, func(n *node) { n.w.on("join", returns(`[]`)); join(n) }, "join"},
 		{"function_too_slow", []change{route("join", fast)}, func(n *node) {

@@ -65,6 +65,20 @@ type invocation struct {
 	raw                        string
 }
 
+// deny takes the permission to call a function away.
+func (f *functions) deny(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.denied[name] = true
+}
+
+// throttle lets the next n calls of a function be refused as too many.
+func (f *functions) throttle(name string, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.busy[name] = n
+}
+
 // failed is what a function returns to fail, with a message behind it or none.
 const failed = "\x00failed"
 

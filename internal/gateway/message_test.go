@@ -199,7 +199,7 @@ func TestMessageFailures(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	w.on("denied", returns(`{}`))
-	w.functions.denied["denied"] = true
+	w.functions.deny("denied")
 	w.on("slow", func(map[string]any) string { <-block; return `{}` })
 	w.deploy(route("denied"), route("gone"),
 		route("slow", func(_ *apigateway.Route, i *apigateway.Integration) { i.TimeoutMillis = 50 }),
