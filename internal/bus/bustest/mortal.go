@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,7 @@ func (m *Mortal) Write() bool {
 // Stores returns the stores as the process has them. Blobs are not counted.
 func (m *Mortal) Stores(s store.Stores) store.Stores { return mortalStores{s, m} }
 
-// Bus returns the bus as the process has it: jobs that are sent, and jobs that are finished, are writes.
+// Bus returns the bus as the process has it: jobs that are sent, and jobs that are finished or followed by the next, are writes.
 func (m *Mortal) Bus(b bus.Bus) bus.Bus { return mortalBus{b, m} }
 
 type mortalStores struct {
@@ -90,7 +91,8 @@ func (q mortalQueue) Send(ctx context.Context, id string, data []byte, at time.T
 func (q mortalQueue) Run(ctx context.Context, workers int, f func(ctx context.Context, job bus.Job) error) error {
 	return q.Queue.Run(ctx, workers, func(ctx context.Context, j bus.Job) error {
 		err := f(ctx, j)
-		if err == nil && !q.m.Write() {
+		_, next := errors.AsType[*bus.Next](err)
+		if (err == nil || next) && !q.m.Write() { // the acknowledgement is a write, and so is the next job
 			return bus.ErrUnavailable
 		}
 		return err

@@ -3,99 +3,18 @@ package states_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
-	"github.com/sallyport/sallyport/internal/bus"
-	"github.com/sallyport/sallyport/internal/store"
+	"github.com/sallyport/sallyport/internal/bus/bustest"
 )
-
-// A process is what a server's writes go through. After its last write it is dead: nothing that it does has an effect any more.
-type process struct {
-	left atomic.Int64 // writes until it dies
-	dead chan struct{}
-	once sync.Once
-}
-
-func newProcess(writes int64) *process {
-	p := &process{dead: make(chan struct{})}
-	p.left.Store(writes)
-	return p
-}
-
-// write tells whether one more write has an effect.
-func (p *process) write() bool {
-	if p.left.Add(-1) >= 0 {
-		return true
-	}
-	p.once.Do(func() { close(p.dead) })
-	return false
-}
-
-type mortalStores struct {
-	store.Stores
-	p *process
-}
-
-func (s mortalStores) Open(ctx context.Context, name string) (store.Store, error) {
-	st, err := s.Stores.Open(ctx, name)
-	return mortalStore{st, s.p}, err
-}
-
-type mortalStore struct {
-	store.Store
-	p *process
-}
-
-func (s mortalStore) Apply(ctx context.Context, writes ...store.Write) (uint64, error) {
-	if !s.p.write() {
-		return 0, store.ErrUnavailable
-	}
-	return s.Store.Apply(ctx, writes...)
-}
-
-type mortalBus struct {
-	bus.Bus
-	p *process
-}
-
-func (b mortalBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
-	q, err := b.Bus.Queue(ctx, name)
-	return mortalQueue{q, b.p}, err
-}
-
-type mortalQueue struct {
-	bus.Queue
-	p *process
-}
-
-func (q mortalQueue) Send(ctx context.Context, id string, data []byte, at time.Time) error {
-	if !q.p.write() {
-		return bus.ErrUnavailable
-	}
-	return q.Queue.Send(ctx, id, data, at)
-}
-
-// Run dies with the process: a job that it has begun is not finished.
-func (q mortalQueue) Run(ctx context.Context, workers int, f func(ctx context.Context, job bus.Job) error) error {
-	return q.Queue.Run(ctx, workers, func(ctx context.Context, j bus.Job) error {
-		err := f(ctx, j)
-		_, next := errors.AsType[*bus.Next](err)
-		if (err == nil || next) && !q.p.write() { // the acknowledgement is a write, too, and so is the next job
-			return bus.ErrUnavailable
-		}
-		return err
-	})
-}
 
 // everything is a machine with each thing that an execution may wait for.
 const everything = `{"StartAt":"Begin","States":{
@@ -188,14 +107,14 @@ func TestCrash_SF077_SF078(t *testing.T) {
 		begin := true
 		for _, writes := range deaths {
 			w.stop()
-			p := newProcess(writes)
-			w.restart(mortalStores{w.stores, p}, mortalBus{w.bus, p})
+			p := bustest.NewMortal(writes)
+			w.restart(p.Stores(w.stores), p.Bus(w.bus))
 			if begin {
 				_, err := w.call("states", "StartExecution", m{"stateMachineArn": machine, "name": "x", "input": "{}"})
 				begin = err != nil // else the client tries again
 			}
 			select {
-			case <-p.dead:
+			case <-p.Dead():
 			case <-time.After(time.Hour):
 			}
 		}
