@@ -53,7 +53,9 @@ type environment struct {
 	second   bool          // the first attempt to start took too long
 	late     time.Duration // of the first request's time, used by a second attempt to start
 	idleFrom time.Time     // guarded by pool.mu
+	settling bool          // guarded by pool.mu: it has answered, and is not yet idle
 	overdue  bool          // guarded by pool.mu: it has not asked for work for long
+	evicted  bool          // guarded by pool.mu: it is to be idle no more, but to end
 
 	peak     atomic.Int64 // most memory seen, in MB
 	measured atomic.Int64 // when, in Unix milliseconds

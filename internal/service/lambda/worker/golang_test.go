@@ -214,3 +214,26 @@ func TestGo_Evict(t *testing.T) {
 		}
 	}
 }
+
+// TestEvict_Settling looks at the moment between an answer and the time when the process is idle: it can be evicted, and then takes
+// no other request.
+func TestEvict_Settling(t *testing.T) {
+	p := New(Options{MaxProcesses: 1})
+	s, _ := spec(t, "provided.al2023", "x", t.TempDir())
+	gone := make(chan struct{})
+	close(gone)
+	e := &environment{pool: p, group: p.group(s), spec: s, gone: gone}
+	e.group.busy = 1
+	p.live[e] = struct{}{}
+	p.settle(e)
+	p.mu.Lock()
+	evicted := p.evict()
+	p.mu.Unlock()
+	if !evicted {
+		t.Fatal("a process that has answered does not make room")
+	}
+	p.free(e, true)
+	if g := e.group; len(g.idle) != 0 || g.busy != 0 || g.settling != 0 {
+		t.Errorf("after its end: %d idle, %d busy, %d settling", len(g.idle), g.busy, g.settling)
+	}
+}

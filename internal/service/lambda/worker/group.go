@@ -174,7 +174,7 @@ func (p *Pool) free(e *environment, settled bool) {
 	}
 	g := e.group
 	g.busy--
-	ok = ok && !p.stopped
+	ok = ok && !p.stopped && !e.evicted
 	if ok && !g.retired {
 		e.idleFrom = time.Now()
 		g.idle = append(g.idle, e)
@@ -200,11 +200,13 @@ func (p *Pool) free(e *environment, settled bool) {
 func (p *Pool) settle(e *environment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	e.settling = true
 	e.group.settling++
 }
 
 // settled is called when such an environment has asked, or has ended. The caller holds mu.
 func (p *Pool) settled(e *environment) {
+	e.settling = false
 	if e.overdue {
 		e.overdue = false
 		return
@@ -282,7 +284,8 @@ func (p *Pool) evict() bool {
 	}
 	if oldest == nil {
 		for e := range p.live {
-			if !e.owes().IsZero() { // it would be idle in a moment
+			if e.settling { // it would be idle in a moment
+				e.evicted = true
 				delete(p.live, e)
 				go e.retire()
 				return true
