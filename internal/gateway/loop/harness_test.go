@@ -29,7 +29,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of these tests; none is expected to come near it.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A transport is one of the ways into a server. The suite runs over each.
 type transport struct {

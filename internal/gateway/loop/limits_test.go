@@ -60,11 +60,14 @@ func still(g *rig) { g.now.Store(1_800_000_000_000) }
 func TestIdle_DP071_DP072_DP073_DP074_DP084(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
 		g := serve(t, tr, Config{}, still)
-		silent, pinging, pushed, sending := g.open(t), g.open(t), g.open(t), g.open(t)
-		silentConn := within(t, g.opened).c
-		within(t, g.opened)
-		pushedConn := within(t, g.opened).c
-		sendingConn := within(t, g.opened).c
+		open := func() (*client, Conn) { // one after the other: several loops accept
+			c := g.open(t)
+			return c, within(t, g.opened).c
+		}
+		silent, silentConn := open()
+		pinging, _ := open()
+		pushed, pushedConn := open()
+		sending, sendingConn := open()
 		g.advance(300 * time.Second)
 		pinging.send(masked(frame.Header{Fin: true, Op: frame.Ping}, []byte("x")))
 		pinging.read()
@@ -159,7 +162,7 @@ func TestFull(t *testing.T) {
 
 func TestGarbage(t *testing.T) {
 	overEach(t, func(t *testing.T, tr transport) {
-		g := serve(t, tr, Config{Limits: Limits{Handshake: 100 * time.Millisecond}})
+		g := serve(t, tr, Config{})
 		for _, s := range []string{"\x00\x00", "\x16", "\x16\x03\x01\x00\x05hello", "GET", "\r\n\r\n", repeat(70000), "GET " + repeat(70000), "GET / HTTP/1.1\r\n" + strings.Repeat("a: b\r\n", 20000)} {
 			c := g.connect(t)
 			c.Write([]byte(s))

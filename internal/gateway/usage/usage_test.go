@@ -84,7 +84,7 @@ func (w *world) plan(p apigateway.UsagePlan) {
 
 func (w *world) eventually(what func() bool, message string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !what(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !what(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatal(message)
 		}
