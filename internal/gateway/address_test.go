@@ -80,9 +80,7 @@ func TestAddresses(t *testing.T) {
 			}
 		})
 	}
-	if r := w.records.last("connect"); r.Status != 101 || r.Stage != "prod" {
-		t.Errorf("last record %+v", r)
-	}
+	w.eventually(func() bool { r := w.records.last("connect"); return r.Status == 101 && r.Stage == "prod" }, "no record of the last")
 }
 
 func TestRefusalSaysWhy(t *testing.T) {

@@ -269,6 +269,7 @@ func TestModels_DP266(t *testing.T) {
 
 func TestAccountLimits(t *testing.T) {
 	w := newWorld(t)
+	w.clock.stand()
 	n := w.node(func(c *gateway.Config, _ *loop.Config) { c.Limits = gateway.Limits{Rate: 1, Burst: 4, ConnectRate: 2} })
 	w.on("join", returns(`{"body":"ok"}`))
 	w.deploy(route("join", twoWay))

@@ -249,7 +249,7 @@ func TestFunctionsWithTemplates_DP168_DP172(t *testing.T) {
 		{"result_that_is_no_object", returns(`"just text"`), list(responds("$default", "")), `{}`, `"just text"`, `{}`},
 		{"message_that_is_no_json", returns(`{}`), list(responds("$default", `$input.path('$.Type')`)), `hi`, "User", ""},
 		{"no_response_fits", returns(`{}`), list(responds("x", "")), `{}`, "!Internal server error", `{}`},
-		{"DP-179 timeout", returns(`{}`), list(within(50), responds("$default", "")), `{}`, "!Endpoint request timed out", `{}`},
+		{"DP-179 timeout", returns(`{}`), list(within(500), responds("$default", "")), `{}`, "!Endpoint request timed out", `{}`},
 		{"DP-172 event", returns(`{}`), list(maps("integration.request.header.X-Amz-Invocation-Type", "'Event'"), responds("$default", "queued")), `{"a":2}`, "queued", `{"a":2}`},
 		{"event_by_override", returns(`{}`), list(renders(`#set($context.requestOverride.header["x-amz-invocation-type"] = "Event"){"a":3}`), responds("$default", "queued")), `{}`, "queued", `{"a":3}`},
 	} {

@@ -138,10 +138,23 @@ func (f *functions) of(name string) []invocation {
 }
 
 // A clock is the time that a test decides on.
-type clock struct{ offset atomic.Int64 }
+type clock struct {
+	offset atomic.Int64
+	still  atomic.Pointer[time.Time] // where it stands; nil: it goes
+}
 
-func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *clock) now() time.Time {
+	at := time.Now()
+	if still := c.still.Load(); still != nil {
+		at = *still
+	}
+	return at.Add(time.Duration(c.offset.Load()))
+}
+
 func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
+
+// stand makes the clock go by advance only: what is counted per second is counted whatever the machine's pace.
+func (c *clock) stand() { c.still.Store(new(time.Now())) }
 
 // records is an observer that remembers.
 type records struct {
@@ -379,10 +392,13 @@ func (w *world) on(name string, f function) {
 // returns is a function that always answers the same.
 func returns(result string) function { return func(map[string]any) string { return result } }
 
+// patience bounds every wait of these tests; none is expected to come near it.
+const patience = time.Minute
+
 // eventually waits until what is true, and fails the test with the message if that takes too long.
 func (w *world) eventually(what func() bool, format string, args ...any) {
 	w.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !what(); {
+	for deadline := time.Now().Add(patience); !what(); {
 		if time.Now().After(deadline) {
 			w.t.Fatalf(format, args...)
 		}
@@ -424,7 +440,7 @@ func (n *node) upgrade(target string, header ...string) (*client, *http.Response
 	}
 	fmt.Fprintf(nc, "GET %s HTTP/1.1\r\n%s\r\n\r\n", target, strings.Join(lines, "\r\n"))
 	c := &client{t: n.w.t, nc: nc, r: bufio.NewReader(nc)}
-	_ = nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = nc.SetReadDeadline(time.Now().Add(patience))
 	resp, err := http.ReadResponse(c.r, &http.Request{Method: "GET"})
 	if err != nil {
 		n.w.t.Fatalf("upgrade to %s: %v", target, err)
@@ -475,7 +491,7 @@ func (c *client) close(code int, reason string) {
 // read returns the next message: opcode and payload of all its frames.
 func (c *client) read() (opcode byte, payload []byte) {
 	c.t.Helper()
-	_ = c.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = c.nc.SetReadDeadline(time.Now().Add(patience))
 	for {
 		var h [2]byte
 		if _, err := io.ReadFull(c.r, h[:]); err != nil {
@@ -563,7 +579,7 @@ func (n *node) callHost(host, method, target, body string, signer *sigv4.Signer)
 		fmt.Fprintf(nc, "%s: %s\r\n", f.Name, f.Value)
 	}
 	_, _ = io.WriteString(nc, "\r\n"+body)
-	_ = nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = nc.SetReadDeadline(time.Now().Add(patience))
 	resp, err := http.ReadResponse(bufio.NewReader(nc), &http.Request{Method: method})
 	if err != nil {
 		n.w.t.Fatalf("%s %s: %v", method, target, err)

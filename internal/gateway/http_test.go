@@ -265,7 +265,7 @@ func TestConnectByHTTP(t *testing.T) {
 		{"http_200", apigateway.HTTP, answers(200, "x"), nil, 101},
 		{"http_no_response_fits", apigateway.HTTP, answers(200, "x"), list(responds(`/5\d\d/`, "")), 500},
 		{"http_response_keeps_status", apigateway.HTTP, answers(401, "x"), list(responds("$default", "")), 401},
-		{"timeout", apigateway.HTTPProxy, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, list(within(50)), 504},
+		{"timeout", apigateway.HTTPProxy, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, list(within(500)), 504},
 		{"broken_off", apigateway.HTTPProxy, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, 504},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -417,12 +417,12 @@ func TestHTTPReplies(t *testing.T) {
 			w.Header().Set("Location", "/elsewhere")
 			answers(302, "moved")(w, nil)
 		}, nil, "moved"},
-		{"DP-179 timeout", apigateway.HTTPProxy, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, list(within(50)), "!Endpoint request timed out"},
+		{"DP-179 timeout", apigateway.HTTPProxy, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, list(within(500)), "!Endpoint request timed out"},
 		{"timeout_in_the_body", apigateway.HTTP, func(w http.ResponseWriter, r *http.Request) {
 			answers(200, "begun")(w, r)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
-		}, list(within(50), responds("$default", "")), "!Endpoint request timed out"},
+		}, list(within(500), responds("$default", "")), "!Endpoint request timed out"},
 		{"broken_off", apigateway.HTTP, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, "!Internal server error"},
 		{"too_long", apigateway.HTTPProxy, answers(200, strings.Repeat("x", 128<<10+1)), nil, "!Internal server error"},
 		{"longer_than_a_backend_may", apigateway.HTTP, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "999999999") }, list(responds("$default", "x")), "!Internal server error"},
