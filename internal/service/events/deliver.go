@@ -248,7 +248,7 @@ func (s *Service) sendTo(ctx context.Context, r *readyRule, t *shapes.Target, j 
 		to.Name = j.ID + "_" + hex.EncodeToString(sum[:])[:36]
 	}
 	if (attempt > 1 || j.Ingested.Before(s.began)) && bytes.Contains(payload, []byte(j.ID)) { // after a crash, attempts begin anew
-		to.Perhaps = &delivery.Perhaps{Unique: j.ID, Since: j.Ingested}
+		to.Perhaps = delivery.PerhapsSince(j.Ingested, attempt, s.began)
 	}
 	if t.SqsParameters != nil {
 		to.GroupID = value(t.SqsParameters.MessageGroupId)

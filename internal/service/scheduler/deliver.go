@@ -89,7 +89,7 @@ func (s *Service) attempt(ctx context.Context, c call, attempt int) error {
 		t.EventSource, t.DetailType, t.Resources = value(p.Source), value(p.DetailType), []string{c.Schedule}
 	}
 	if (attempt > 1 || c.First.Before(s.began)) && bytes.Contains(payload, []byte(c.Execution)) {
-		t.Perhaps = &delivery.Perhaps{Unique: c.Execution, Since: c.Due}
+		t.Perhaps = delivery.PerhapsSince(c.Due, attempt, s.began)
 	}
 	err = s.cfg.Targets.Send(ctx, t, payload)
 	if err == nil || ctx.Err() != nil {

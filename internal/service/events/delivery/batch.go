@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,12 +47,15 @@ func (b *batches) init() {
 // toLogs adds the payload to a group of logs. The first to come writes for all who come meanwhile.
 func (s *Sender) toLogs(ctx context.Context, t Target, a arn.ARN, payload []byte) error {
 	group := strings.TrimSuffix(strings.TrimPrefix(a.Resource, "log-group:"), ":*")
+	key := a.Account + "/" + a.Region + "/" + group
 	if t.Perhaps != nil {
-		if there, err := s.isWritten(ctx, group, t.Perhaps, payload); there || err != nil {
+		there, err := s.lookbacks.of(key).has(t.Perhaps, string(payload), func(from, to time.Time, visit func(string)) error {
+			return s.readLines(ctx, group, from, to, visit)
+		})
+		if there || err != nil {
 			return err
 		}
 	}
-	key := a.Account + "/" + a.Region + "/" + group
 	at := time.Now().UnixMilli()
 	b := &s.batches
 	b.mu.Lock()
@@ -108,35 +110,4 @@ func (s *Sender) putLines(ctx context.Context, group string, events []logEvent) 
 	}
 	_, err = s.services.Call(ctx, "logs", "PutLogEvents", data)
 	return err
-}
-
-// isWritten looks for a line that an attempt before may have written.
-func (s *Sender) isWritten(ctx context.Context, group string, p *Perhaps, payload []byte) (bool, error) {
-	in := map[string]any{"logGroupName": group, "startTime": p.Since.UnixMilli(), "filterPattern": strconv.Quote(p.Unique)}
-	for {
-		data, err := json.Marshal(in)
-		if err != nil {
-			return false, fmt.Errorf("encode lines: %w", err)
-		}
-		answer, err := s.services.Call(ctx, "logs", "FilterLogEvents", data)
-		if err != nil {
-			return false, err
-		}
-		var out struct {
-			Events    []struct{ Message string }
-			NextToken string
-		}
-		if err := json.Unmarshal(answer, &out); err != nil {
-			return false, fmt.Errorf("decode lines: %w", err)
-		}
-		for _, e := range out.Events {
-			if e.Message == string(payload) {
-				return true, nil
-			}
-		}
-		if out.NextToken == "" {
-			return false, nil
-		}
-		in["nextToken"] = out.NextToken
-	}
 }

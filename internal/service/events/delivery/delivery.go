@@ -2,7 +2,8 @@
 // Rules, schedules and destinations of functions all end here.
 //
 // Send (send.go) delivers once and says by Permanent whether it is of use to try again; batch.go puts lines for one group of logs
-// together; a Memory (memory.go) knows what has been delivered. Retrying and what a payload looks like are the callers' business.
+// together, and lookback.go finds those of an earlier attempt; a Memory (memory.go) knows what has been delivered. Retrying and
+// what a payload looks like are the callers' business.
 package delivery
 
 import (
@@ -46,10 +47,18 @@ type Target struct {
 	Resources               []string // of what is put on a bus
 }
 
-// Perhaps says of a delivery that it may have been made before, and how to find out.
+// Perhaps says of a delivery that it may have been made before, and when. No other has the same payload.
 type Perhaps struct {
-	Unique string    // part of the payload, which no other has
-	Since  time.Time // when the first attempt can have been
+	Since, Until time.Time // zero Until: until now
+}
+
+// PerhapsSince is for the nth attempt of a process that began at a time, of what was due since another. A first attempt can only
+// have been made before by a process that is dead.
+func PerhapsSince(since time.Time, attempt int, began time.Time) *Perhaps {
+	if attempt > 1 {
+		return &Perhaps{Since: since}
+	}
+	return &Perhaps{Since: since, Until: began}
 }
 
 // A Sender delivers. Make it with New.
@@ -57,11 +66,12 @@ type Sender struct {
 	functions Functions
 	services  Services
 	batches   batches
+	lookbacks lookbacks
 }
 
 // New returns a Sender. Services may answer later than New returns.
 func New(functions Functions, services Services) *Sender {
-	s := &Sender{functions: functions, services: services}
+	s := &Sender{functions: functions, services: services, lookbacks: lookbacks{groups: map[string]*lookback{}}}
 	s.batches.init()
 	return s
 }
