@@ -44,7 +44,7 @@ func main() {
 			os.Exit(e.Exit)
 		}
 		deadline, _ := ctx.Deadline()
-		return map[string]any{"n": e.N + 1, "id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "left": time.Until(deadline) > 8*time.Second}, nil
+		return map[string]any{"n": e.N + 1, "id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "left": time.Until(deadline) > 20*time.Second && time.Until(deadline) <= time.Minute}, nil
 	})
 }
 `

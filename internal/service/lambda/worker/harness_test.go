@@ -122,7 +122,7 @@ func spec(t testing.TB, runtimeName, handler, dir string) (*Spec, *logSink) {
 	sink := &logSink{}
 	return &Spec{
 		ID: t.Name(), Account: "000000000000", Region: "us-east-1", FunctionName: "fn", Runtime: runtimeName, Handler: handler, CodeDir: dir,
-		Timeout: 10 * time.Second, Logs: sink,
+		Timeout: time.Minute, Logs: sink,
 	}, sink
 }
 

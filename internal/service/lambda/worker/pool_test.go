@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +17,7 @@ import (
 // eventually waits for what another process or goroutine does.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); {
+	for deadline := time.Now().Add(time.Minute); !ok(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("not so: %s", what)
 		}
@@ -23,7 +25,41 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-const counter = `let n = 0; exports.handler = async (e) => { n++; if (e.ms) await new Promise((r) => setTimeout(r, e.ms)); return [process.pid, n] }`
+const counter = `let n = 0; const fs = require("fs"); const pause = (ms) => new Promise((r) => setTimeout(r, ms));
+exports.handler = async (e) => {
+	n++;
+	if (e.ms) await pause(e.ms);
+	if (e.gate) { fs.writeFileSync(e.gate + "/in" + process.pid, ""); while (!fs.existsSync(e.gate + "/open")) await pause(5) }
+	return [process.pid, n];
+}`
+
+// A gate is where requests of a counter wait.
+type gate struct {
+	t     *testing.T
+	dir   string
+	event []byte // of those who wait there
+}
+
+func newGate(t *testing.T) *gate {
+	dir := t.TempDir()
+	return &gate{t, dir, fmt.Appendf(nil, `{"gate":%q}`, dir)}
+}
+
+// await waits until n processes wait there.
+func (g *gate) await(n int) {
+	g.t.Helper()
+	eventually(g.t, fmt.Sprint(n, " processes are busy"), func() bool {
+		in, err := filepath.Glob(filepath.Join(g.dir, "in*"))
+		return err == nil && len(in) == n
+	})
+}
+
+func (g *gate) open() {
+	g.t.Helper()
+	if err := os.WriteFile(filepath.Join(g.dir, "open"), nil, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+}
 
 func TestPool_Reuse_LA038(t *testing.T) {
 	need(t, "node")
@@ -36,9 +72,10 @@ func TestPool_Reuse_LA038(t *testing.T) {
 	seen := map[string]bool{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
+	g := newGate(t)
 	for range 2 {
 		wg.Go(func() {
-			r, err := p.Invoke(t.Context(), s, Invocation{Payload: []byte(`{"ms":800}`)})
+			r, err := p.Invoke(t.Context(), s, Invocation{Payload: g.event})
 			if err != nil {
 				t.Error(err)
 			}
@@ -48,6 +85,8 @@ func TestPool_Reuse_LA038(t *testing.T) {
 			mu.Unlock()
 		})
 	}
+	g.await(2)
+	g.open()
 	wg.Wait()
 	if len(seen) != 2 {
 		t.Errorf("two requests at once ran in %v", seen)
@@ -55,6 +94,7 @@ func TestPool_Reuse_LA038(t *testing.T) {
 	// The process used last is used next.
 	var last string
 	for range 5 {
+		eventually(t, "both are idle", func() bool { _, idle := p.Processes(s.ID); return idle == 2 })
 		pid, _, _ := strings.Cut(string(invoke(t, p, s, `{}`).Payload), ",")
 		if last != "" && pid != last {
 			t.Errorf("process %s after %s", pid, last)
@@ -88,16 +128,18 @@ func TestPool_Saturated(t *testing.T) {
 	p := startPool(t, Options{MaxProcesses: 1})
 	busy, _ := js(t, counter)
 	done := make(chan struct{})
+	g := newGate(t)
 	go func() {
 		defer close(done)
-		p.Invoke(t.Context(), busy, Invocation{Payload: []byte(`{"ms":1500}`)})
+		p.Invoke(t.Context(), busy, Invocation{Payload: g.event})
 	}()
-	eventually(t, "the process is busy", func() bool { all, idle := p.Processes(busy.ID); return all == 1 && idle == 0 })
+	g.await(1)
 	other, _ := js(t, counter)
 	other.ID = "other"
 	if _, err := p.Invoke(t.Context(), other, Invocation{}); !errors.Is(err, ErrSaturated) {
 		t.Errorf("invoke = %v, want ErrSaturated", err)
 	}
+	g.open()
 	<-done
 	// An idle process of another function makes room.
 	if r := invoke(t, p, other, `{}`); r.FunctionError != "" {
@@ -112,12 +154,14 @@ func TestPool_Retire(t *testing.T) {
 	s, _ := js(t, counter)
 	invoke(t, p, s, `{}`)
 	out := make(chan Result, 1)
+	g := newGate(t)
 	go func() {
-		r, _ := p.Invoke(t.Context(), s, Invocation{Payload: []byte(`{"ms":300}`)})
+		r, _ := p.Invoke(t.Context(), s, Invocation{Payload: g.event})
 		out <- r
 	}()
-	eventually(t, "the process is busy", func() bool { _, idle := p.Processes(s.ID); return idle == 0 })
+	g.await(1)
 	p.Retire(s.ID)
+	g.open()
 	if r := <-out; r.FunctionError != "" || !strings.HasSuffix(string(r.Payload), ",2]") {
 		t.Errorf("the request of a retired process = %s", r.Payload)
 	}
@@ -155,15 +199,20 @@ func TestPool_Prepare(t *testing.T) {
 func TestPool_Cancel(t *testing.T) {
 	need(t, "node")
 	p := startPool(t, Options{})
-	s, sink := js(t, `exports.handler = async () => { await new Promise((r) => setTimeout(r, 300)); console.log("went on") }`)
+	s, sink := js(t, counter)
 	p.Prepare(s, 1)
 	eventually(t, "the process waits", func() bool { _, idle := p.Processes(s.ID); return idle == 1 })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := p.Invoke(ctx, s, Invocation{}); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(t.Context())
+	g := newGate(t)
+	go func() { g.await(1); cancel() }()
+	if _, err := p.Invoke(ctx, s, Invocation{Payload: g.event}); !errors.Is(err, context.Canceled) {
 		t.Errorf("invoke = %v", err)
 	}
-	eventually(t, "the function goes on", func() bool { _, ok := sink.find("went on"); return ok })
+	if l, ok := sink.find("END"); ok {
+		t.Errorf("the function has ended: %s", l)
+	}
+	g.open()
+	eventually(t, "the function goes on", func() bool { _, ok := sink.find("END"); return ok })
 	eventually(t, "the process is free again", func() bool { _, idle := p.Processes(s.ID); return idle == 1 })
 }
 
@@ -197,20 +246,26 @@ func TestPool_Credentials(t *testing.T) {
 	p := startPool(t, Options{})
 	s, _ := js(t, `exports.handler = async () => process.env.AWS_ACCESS_KEY_ID + process.env.AWS_SECRET_ACCESS_KEY + process.env.AWS_SESSION_TOKEN`)
 	calls, life := 0, time.Hour
+	var ends []time.Time // of the credentials
 	s.Credentials = func(context.Context) (Credentials, error) {
 		calls++
-		return Credentials{AccessKeyID: fmt.Sprint("A", calls), SecretAccessKey: "S", SessionToken: "T", Expires: time.Now().Add(life)}, nil
+		ends = append(ends, time.Now().Add(life))
+		return Credentials{AccessKeyID: fmt.Sprint("A", calls), SecretAccessKey: "S", SessionToken: "T", Expires: ends[calls-1]}, nil
 	}
 	succeeds(t, p, s, `{}`, `"A1ST"`)
 	succeeds(t, p, s, `{}`, `"A1ST"`)
 	p.Retire(s.ID)
-	life = 300 * time.Millisecond
-	begun := time.Now()
-	succeeds(t, p, s, `{}`, `"A2ST"`)
-	for string(invoke(t, p, s, `{}`).Payload) == `"A2ST"` { // until the process is replaced before they expire
-		if time.Since(begun) > 5*time.Second {
+	life = 4 * time.Second
+	for deadline, last := time.Now().Add(time.Minute), 1; last < 3; { // until a process is replaced before they expire
+		begun, n := time.Now(), 0
+		payload := invoke(t, p, s, `{}`).Payload
+		if _, err := fmt.Sscanf(string(payload), `"A%dST"`, &n); err != nil || n < 2 || n < last {
+			t.Fatalf("payload = %s after A%d, %v", payload, last, err)
+		}
+		if begun.After(ends[n-1]) || begun.After(deadline) {
 			t.Fatal("a process outlives its credentials")
 		}
+		last = n
 	}
 	p.Retire(s.ID)
 	s.Credentials = func(context.Context) (Credentials, error) { return Credentials{}, errors.New("no such role") }
@@ -233,7 +288,7 @@ func TestPool_InitTime(t *testing.T) {
 	})
 	t.Run("slow is started again in the time of the request", func(t *testing.T) {
 		s, _ := js(t, `const end = Date.now() + 400; while (Date.now() < end); exports.handler = async () => "late"`)
-		s.Timeout = 5 * time.Second
+		s.Timeout = time.Minute
 		succeeds(t, p, s, `{}`, `"late"`)
 	})
 }
@@ -242,7 +297,6 @@ func TestPool_Memory(t *testing.T) {
 	need(t, "node")
 	p := startPool(t, Options{})
 	s, _ := js(t, `exports.handler = async () => { const keep = []; for (;;) { keep.push(Buffer.alloc(8 << 20, 1)); await new Promise((r) => setTimeout(r, 10)) } }`)
-	s.Timeout = 20 * time.Second
 	r, _ := fails(t, p, s, `{}`, "Runtime.ExitError", "RequestId: <id> Error: Runtime exited with error: signal: killed")
 	if !strings.Contains(string(r.LogTail), "\tStatus: error\tError Type: Runtime.ExitError") {
 		t.Errorf("log = %s", r.LogTail)

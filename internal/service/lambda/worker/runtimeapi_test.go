@@ -19,9 +19,8 @@ func handRuntime(t *testing.T, p *Pool) (s *Spec, api func() string) {
 	t.Helper()
 	dir := code(t, "bootstrap", "#!/bin/sh\necho \"$AWS_LAMBDA_RUNTIME_API\" > address.tmp\nmv address.tmp address\nexec sleep 600\n")
 	s, _ = spec(t, "provided.al2023", "x", dir)
-	s.Timeout = 3 * time.Second
 	return s, func() string {
-		for range 1000 {
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 			if b, err := os.ReadFile(filepath.Join(dir, "address")); err == nil {
 				return "http://" + strings.TrimSpace(string(b)) + "/2018-06-01/runtime"
 			}
@@ -69,6 +68,7 @@ func TestRuntimeAPI(t *testing.T) {
 		return api(), out
 	}
 	t.Run("LA-056 LA-059 next has six headers", func(t *testing.T) {
+		begun := time.Now().Truncate(time.Millisecond)
 		url, out := start(t, Invocation{RequestID: "id-1", Payload: []byte(`{"a":1}`), FunctionARN: "arn:f:live", TraceID: "Root=1-2;Parent=3;Sampled=0", ClientContext: `{"c":1}`, Identity: `{"i":1}`})
 		resp, body := do(t, "GET", url+"/invocation/next", "")
 		for k, want := range map[string]string{
@@ -80,8 +80,8 @@ func TestRuntimeAPI(t *testing.T) {
 			}
 		}
 		ms, _ := strconv.ParseInt(resp.Header.Get("Lambda-Runtime-Deadline-Ms"), 10, 64)
-		if d := time.Until(time.UnixMilli(ms)) - 3*time.Second; d > 50*time.Millisecond || d < -50*time.Millisecond {
-			t.Errorf("deadline is off by %v", d)
+		if start := time.UnixMilli(ms).Add(-time.Minute); start.Before(begun) || start.After(time.Now()) {
+			t.Errorf("deadline is %v after %v", time.UnixMilli(ms).Sub(begun), begun)
 		}
 		if resp.StatusCode != 200 || body != `{"a":1}` {
 			t.Errorf("next = %d %s", resp.StatusCode, body)
