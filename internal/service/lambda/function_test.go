@@ -40,7 +40,7 @@ func TestCreateFunction(t *testing.T) {
 			"EphemeralStorage": object{"Size": 512.0}, "FunctionArn": arnFn + "fn", "FunctionName": "fn", "Handler": "index.handler",
 			"LoggingConfig": object{"LogFormat": "Text", "LogGroup": "/aws/lambda/fn"}, "MemorySize": 128.0, "PackageType": "Zip", "Role": role, "Runtime": "nodejs20.x",
 			"SnapStart": object{"ApplyOn": "None", "OptimizationStatus": "Off"}, "State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating",
-			"Timeout": 10.0, "TracingConfig": object{"Mode": "PassThrough"}, "Version": "$LATEST",
+			"Timeout": 60.0, "TracingConfig": object{"Mode": "PassThrough"}, "Version": "$LATEST",
 		}
 		if diff := cmp.Diff(want, a.json); diff != "" {
 			t.Errorf("CreateFunction: -want +got\n%s", diff)

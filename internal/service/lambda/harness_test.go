@@ -350,7 +350,7 @@ const echo = "async (event) => event"
 // create makes a Node.js function. more adds to the input.
 func (s *server) create(name, handler string, more ...object) answer {
 	s.t.Helper()
-	in := object{"FunctionName": name, "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": role, "Timeout": 10, "Code": object{"ZipFile": node(s.t, handler)}}
+	in := object{"FunctionName": name, "Runtime": "nodejs20.x", "Handler": "index.handler", "Role": role, "Timeout": 60, "Code": object{"ZipFile": node(s.t, handler)}}
 	for _, m := range more {
 		for k, v := range m {
 			in[k] = v
@@ -372,7 +372,7 @@ func (s *server) invoke(name, event, want string) answer {
 // eventually waits until f is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); {
+	for end := time.Now().Add(time.Minute); !f(); {
 		if time.Now().After(end) {
 			t.Fatalf("%s: not in time", what)
 		}
