@@ -2,7 +2,8 @@ package item
 
 import (
 	"encoding/base64"
-	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/internal/json"
 )
 
 // AppendJSON appends the item as {"name":{"S":"…"},…}.
@@ -12,7 +13,7 @@ func AppendJSON(dst []byte, it Item) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendQuoted(dst, a.Name), ':')
+		dst = append(json.AppendQuoted(dst, a.Name), ':')
 		dst = AppendValueJSON(dst, a.Value)
 	}
 	return append(dst, '}')
@@ -26,7 +27,7 @@ func AppendValueJSON(dst []byte, v Value) []byte {
 	dst = append(append(append(dst, `{"`...), v.Kind.String()...), `":`...)
 	switch v.Kind {
 	case S, N:
-		dst = appendQuoted(dst, v.Str)
+		dst = json.AppendQuoted(dst, v.Str)
 	case B:
 		dst = appendBase64(dst, v.Str)
 	case NULL:
@@ -47,7 +48,7 @@ func AppendValueJSON(dst []byte, v Value) []byte {
 			case BS:
 				dst = appendBase64(dst, e.Str)
 			default:
-				dst = appendQuoted(dst, e.Str)
+				dst = json.AppendQuoted(dst, e.Str)
 			}
 		}
 		dst = append(dst, ']')
@@ -106,7 +107,7 @@ func (r *reader) attrsJSON(dst []byte, depth int) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendQuoted(dst, r.bytes()), ':')
+		dst = append(json.AppendQuoted(dst, r.bytes()), ':')
 		dst = r.valueJSON(dst, r.kind(), depth+1)
 	}
 	return append(dst, '}')
@@ -149,7 +150,7 @@ func (r *reader) valueJSON(dst []byte, k Kind, depth int) []byte {
 func (r *reader) scalarJSON(dst []byte, k Kind) []byte {
 	switch k {
 	case S:
-		return appendQuoted(dst, r.bytes())
+		return json.AppendQuoted(dst, r.bytes())
 	case N:
 		return append(append(append(dst, '"'), r.number()...), '"')
 	case B:
@@ -171,46 +172,4 @@ func appendBase64[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	dst = base64.StdEncoding.AppendEncode(dst, []byte(s))
 	return append(dst, '"')
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendQuoted appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD.
-func appendQuoted[T string | []byte](dst []byte, s T) []byte {
-	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
-			if r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-			dst = append(append(dst, s[from:i]...), "\ufffd"...)
-			i++
-			from = i
-			continue
-		}
-		dst = append(dst, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		}
-		i++
-		from = i
-	}
-	return append(append(dst, s[from:]...), '"')
 }
