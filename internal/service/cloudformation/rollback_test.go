@@ -162,7 +162,7 @@ func TestRestart_DE106(t *testing.T) {
 	stop := run(t, first)
 	w := &world{first, sh, awsapi.WithCaller(t.Context(), awsapi.Caller{Account: "111111111111", Region: "us-east-1"})}
 	id := w.create(t, "s", `{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}},"T":{"Type":"AWS::SNS::Topic","DependsOn":"P"}}}`)
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		sh.mu.Lock()
 		begun := slices.Contains(sh.log, "create P")
 		sh.mu.Unlock()
