@@ -1,6 +1,8 @@
 package sallyport_test
 
 import (
+	"errors"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -88,6 +90,32 @@ func TestLayers(t *testing.T) {
 	}
 	if checked == 0 {
 		t.Fatal("no Go file was checked")
+	}
+}
+
+// TestPackageComments looks at what go doc shows: a blank line between a comment and its package clause, and it shows nothing.
+func TestPackageComments(t *testing.T) {
+	err := filepath.WalkDir(".", func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if dir != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules" || isModule(dir)) {
+			return filepath.SkipDir
+		}
+		pkg, err := build.ImportDir(dir, 0)
+		var none *build.NoGoError
+		switch {
+		case errors.As(err, &none):
+			return nil
+		case err != nil:
+			return err
+		case pkg.Doc == "" && len(pkg.GoFiles) > 0:
+			t.Errorf("package %s in %s has no comment", pkg.Name, dir)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

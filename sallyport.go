@@ -21,7 +21,6 @@
 //
 // sallyport.go starts and stops; deploy.go brings apps in; look.go looks at what they did; main.go is the command line. A program built with the tag
 // lambda.norpc, as Go functions for Lambda are, has no server in it: then this package is Main alone.
-
 package sallyport
 
 import (
