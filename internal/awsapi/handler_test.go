@@ -201,7 +201,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{
 			"json", "dynamodb", "/", `{"TableName":"users"}`, ddb("DescribeTable"), 200,
-			`{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`,
+			`{"Table":{"TableName":"users","CreationDateTime":1.795143927614E9}}`,
 			[2]string{"Content-Type", "application/x-amz-json-1.0"},
 		},
 		{
@@ -502,8 +502,8 @@ func TestCall(t *testing.T) {
 	c := catalog()
 	ctx := awsapi.WithCaller(t.Context(), awsapi.Caller{Account: "000000000000", Region: "us-east-1"})
 	for _, tt := range []struct{ name, service, op, in, want, code string }{
-		{"json", "dynamodb", "DescribeTable", `{"TableName":"users"}`, `{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`, ""},
-		{"first letter small", "dynamodb", "describeTable", `{"TableName":"users"}`, `{"Table":{"TableName":"users","CreationDateTime":1795143927.614}}`, ""},
+		{"json", "dynamodb", "DescribeTable", `{"TableName":"users"}`, `{"Table":{"TableName":"users","CreationDateTime":1.795143927614E9}}`, ""},
+		{"first letter small", "dynamodb", "describeTable", `{"TableName":"users"}`, `{"Table":{"TableName":"users","CreationDateTime":1.795143927614E9}}`, ""},
 		{"payload", "lambda", "Invoke", `{"FunctionName":"f","Payload":{"a":1}}`, `{"StatusCode":200,"Payload":{"a":1},"ExecutedVersion":"f"}`, ""},
 		{"by signing name", "apigateway", "CreateApi", `{"Name":"n","ProtocolType":"HTTP"}`, `{"createdDate":"2026-11-20T03:05:27Z","name":"n","tags":{}}`, ""},
 		{"validation", "dynamodb", "DescribeTable", `{}`, "", "ValidationException"},

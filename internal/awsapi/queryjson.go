@@ -16,21 +16,29 @@ func (c *call) wantsJSON() bool {
 }
 
 // answerJSON writes what answer writes as XML: {"PublishResponse":{"PublishResult":{…},"ResponseMetadata":{"RequestId":"…"}}}.
+// AWS: like all members, the two stand in the order of their names.
 func (c *call) answerJSON(t *wire.Type, output any) error {
+	metadata := append(ourjson.AppendQuoted([]byte(`"ResponseMetadata":{"RequestId":`), c.id), '}')
 	body := ourjson.AppendQuoted([]byte("{"), c.operation+"Response")
 	body = append(body, ":{"...)
-	if wrapper := c.entry.api.Operations[c.operation].ResultWrapper; wrapper != "" {
-		body = ourjson.AppendQuoted(body, wrapper)
-		body = append(body, ':')
+	wrapper := c.entry.api.Operations[c.operation].ResultWrapper
+	if wrapper == "" || wrapper > "ResponseMetadata" {
+		body = append(body, metadata...)
+	}
+	if wrapper != "" {
+		if wrapper > "ResponseMetadata" {
+			body = append(body, ',')
+		}
+		body = append(ourjson.AppendQuoted(body, wrapper), ':')
 		var err error
-		if body, err = t.AppendJSON(body, output); err != nil {
+		if body, err = t.AppendWholeJSON(body, output); err != nil {
 			return err
 		}
-		body = append(body, ',')
+		if wrapper < "ResponseMetadata" {
+			body = append(append(body, ','), metadata...)
+		}
 	}
-	body = append(body, `"ResponseMetadata":{"RequestId":`...)
-	body = append(ourjson.AppendQuoted(body, c.id), "}}}"...)
-	c.writeJSON(http.StatusOK, body)
+	c.writeJSON(http.StatusOK, append(body, "}}"...))
 	return nil
 }
 

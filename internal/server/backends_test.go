@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +18,12 @@ func TestBackends_DP043(t *testing.T) {
 	s, _ := run(t, Config{Data: t.TempDir(), EnforceIAM: true})
 	call(t, s, "dynamodb", "CreateTable", `{"TableName":"Connections","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}`)
 	call(t, s, "iam", "CreateRole", `{"RoleName":"gateway","AssumeRolePolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"apigateway.amazonaws.com\"},\"Action\":\"sts:AssumeRole\"}]}"}`)
-	call(t, s, "iam", "PutRolePolicy", `{"RoleName":"gateway","PolicyName":"p","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"dynamodb:PutItem\",\"dynamodb:Scan\",\"execute-api:ManageConnections\",\"s3:*\"],\"Resource\":\"*\"}]}"}`)
+	call(t, s, "iam", "PutRolePolicy", `{"RoleName":"gateway","PolicyName":"p","PolicyDocument":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":[\"dynamodb:PutItem\",\"dynamodb:Scan\",\"execute-api:ManageConnections\",\"s3:*\",\"sqs:SendMessage\",\"sns:Publish\"],\"Resource\":\"*\"}]}"}`)
 	api := call(t, s, "apigatewayv2", "CreateApi", `{"name":"a","protocolType":"WEBSOCKET","routeSelectionExpression":"$request.body.action"}`)["apiId"].(string)
+	call(t, s, "sqs", "CreateQueue", `{"QueueName":"jobs"}`)
+	topic := call(t, s, "sns", "CreateTopic", `{"Name":"news"}`)["TopicArn"].(string)
 	const role = "arn:aws:iam::000000000000:role/gateway"
+	const form = `{"integration.request.header.Content-Type":"'application/x-www-form-urlencoded'"}`
 	for _, r := range []struct{ key, uri, method, template, parameters, response string }{
 		{"$connect", "dynamodb:action/PutItem", "POST", `{"TableName":"Connections","Item":{"id":{"S":"$context.connectionId"}}}`, `{}`, ""},
 		{"count", "dynamodb:action/Scan", "POST", `{"TableName":"Connections"}`, `{}`, `$input.path('$.Count') connected`},
@@ -28,6 +32,8 @@ func TestBackends_DP043(t *testing.T) {
 		{"put", "s3:path/shelf/{key}", "PUT", `$input.path('$.text')`, `{"integration.request.path.key":"route.request.body.key"}`, "stored"},
 		{"get", "s3:path/shelf/{key}", "GET", "", `{"integration.request.path.key":"route.request.body.key"}`, "$input.body"},
 		{"echo", api + ".execute-api:path/prod/@connections/{id}", "POST", `echo $input.path('$.text')`, `{"integration.request.path.id":"context.connectionId"}`, ""},
+		{"queue", "sqs:path/000000000000/jobs", "POST", "Action=SendMessage&MessageBody=$input.path('$.text')", form, "$input.body"},
+		{"topic", "sns:action/Publish", "POST", "Action=Publish&TopicArn=$util.urlEncode('" + topic + "')&Message=$input.path('$.text')", form, "$input.body"},
 		{"kinesis", "kinesis:action/PutRecord", "POST", `{}`, `{}`, "no"},
 	} {
 		in := fmt.Sprintf(`{"apiId":%q,"integrationType":"AWS","integrationMethod":%q,"integrationUri":"arn:aws:apigateway:us-east-1:%s","credentialsArn":%q,"requestTemplates":{"$default":%q},"requestParameters":%s}`,
@@ -44,6 +50,7 @@ func TestBackends_DP043(t *testing.T) {
 	defer cancel()
 	c := dial(t, ctx, s.SocketURL(api, "prod"))
 	defer c.CloseNow()
+	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}`)
 	for _, tt := range []struct{ send, want string }{
 		{`{"action":"count"}`, "1 connected"},
 		{`{"action":"delete"}`, "com.amazon.coral.service#AccessDeniedException"},
@@ -51,13 +58,16 @@ func TestBackends_DP043(t *testing.T) {
 		{`{"action":"put","key":"a/b","text":"on the shelf"}`, "stored"},
 		{`{"action":"get","key":"a/b"}`, "on the shelf"},
 		{`{"action":"echo","text":"hi"}`, "echo hi"},
+		// AWS: members in the order of their names, null for what there is not.
+		{`{"action":"queue","text":"hi"}`, `{"SendMessageResponse":{"ResponseMetadata":{"RequestId":"ID"},"SendMessageResult":{"MD5OfMessageAttributes":null,"MD5OfMessageBody":"49f68a5c8493ec2c0bf489821c21fc3b","MD5OfMessageSystemAttributes":null,"MessageId":"ID","SequenceNumber":null}}}`},
+		{`{"action":"topic","text":"hi"}`, `{"PublishResponse":{"PublishResult":{"MessageId":"ID","SequenceNumber":null},"ResponseMetadata":{"RequestId":"ID"}}}`},
 		{`{"action":"kinesis"}`, `{"message": "Internal server error"`},
 	} {
 		if err := c.Write(ctx, websocket.MessageText, []byte(tt.send)); err != nil {
 			t.Fatal(err)
 		}
 		_, got, err := c.Read(ctx)
-		if err != nil || !strings.HasPrefix(string(got), tt.want) {
+		if text := id.ReplaceAllString(string(got), "ID"); err != nil || !strings.HasPrefix(text, tt.want) {
 			t.Fatalf("%s: %q, %v, want %q", tt.send, got, err, tt.want)
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	ourjson "github.com/sallyport/sallyport/internal/json"
@@ -24,6 +26,15 @@ func (t *Type) AppendJSON(dst []byte, v any) ([]byte, error) {
 	return w.out, w.err
 }
 
+// AppendWholeJSON appends v as AppendJSON does, in the form that services of the Query protocol have for JSON.
+//
+// AWS: members stand in the order of their names, and what was not given is null.
+func (t *Type) AppendWholeJSON(dst []byte, v any) ([]byte, error) {
+	w := jsonWriter{out: dst, whole: true}
+	w.structure(t, t.structOf(v), timeUnix)
+	return w.out, w.err
+}
+
 // AppendValue appends any value whose structs have our tags. Types are planned anew: use it where values are few.
 func AppendValue(dst []byte, v any) ([]byte, error) {
 	if v == nil {
@@ -36,20 +47,26 @@ func AppendValue(dst []byte, v any) ([]byte, error) {
 }
 
 type jsonWriter struct {
-	out []byte
-	err error
+	out   []byte
+	err   error
+	whole bool // see AppendWholeJSON
 }
 
 func (w *jsonWriter) structure(t *Type, v reflect.Value, format timeFormat) {
 	w.out = append(w.out, '{')
 	first := true
-	for i := range t.fields {
-		f := &t.fields[i]
+	fields := t.fields
+	if w.whole {
+		fields = slices.SortedFunc(slices.Values(fields), func(a, b field) int { return strings.Compare(a.wire, b.wire) })
+	}
+	for i := range fields {
+		f := &fields[i]
 		if f.place != inBody || f.payload {
 			continue
 		}
 		fv := v.Field(f.index)
-		if _, ok := f.shape.given(fv); !ok {
+		_, given := f.shape.given(fv)
+		if !given && !w.whole {
 			continue
 		}
 		if !first {
@@ -57,6 +74,10 @@ func (w *jsonWriter) structure(t *Type, v reflect.Value, format timeFormat) {
 		}
 		first = false
 		w.out = append(w.out, f.quoted...)
+		if !given {
+			w.out = append(w.out, "null"...)
+			continue
+		}
 		own := format
 		if f.time != timeDefault {
 			own = f.time
@@ -94,7 +115,8 @@ func (w *jsonWriter) value(s *shape, v reflect.Value, format timeFormat) {
 		w.out = append(w.out, '"')
 	case kTime:
 		if format == timeUnix || format == timeDefault {
-			w.out = appendTime(w.out, v.Interface().(time.Time), timeUnix)
+			// AWS: seconds are a double as Java prints it, 1.652716274909E9. Routes that return a call's answer show it to clients.
+			w.out = ourjson.AppendDouble(w.out, float64(v.Interface().(time.Time).UnixMilli())/1000)
 			return
 		}
 		w.out = append(w.out, '"')

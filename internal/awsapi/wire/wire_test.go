@@ -34,7 +34,7 @@ type thing struct {
 
 var thingType = New(reflect.TypeFor[thing]())
 
-const full = `{"name":"abc","kind":"A","count":7,"rate":0.5,"on":true,"blob":"aGk=","at":1795143927.614,"iso":"2026-11-20T03:05:27Z",` +
+const full = `{"name":"abc","kind":"A","count":7,"rate":0.5,"on":true,"blob":"aGk=","at":1.795143927614E9,"iso":"2026-11-20T03:05:27Z",` +
 	`"names":["aa","bb"],"modes":["arm64"],"things":[{"name":"xyz","things":[]}],"tags":{"k":"v","l":"w"},"byName":{"n":{"name":"nnn"}},"weights":{"1":0.25},` +
 	`"plain":"é\n\"","raw":{"a": [1,2]},"any":["x",1]}`
 
@@ -52,6 +52,24 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 	if err := thingType.Validate(&v); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWholeJSON(t *testing.T) {
+	type answer struct {
+		Sequence *string    `aws:"SequenceNumber"`
+		ID       *string    `aws:"MessageId"`
+		Made     *time.Time `aws:"CreatedAt"`
+		Parts    []*answer
+	}
+	made := time.UnixMilli(1652716274000)
+	got, err := New(reflect.TypeFor[answer]()).AppendWholeJSON(nil, &answer{ID: new("m1"), Made: &made, Parts: []*answer{{Sequence: new("7")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"CreatedAt":1.652716274E9,"MessageId":"m1","Parts":[{"CreatedAt":null,"MessageId":null,"Parts":null,"SequenceNumber":"7"}],"SequenceNumber":null}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -147,7 +165,7 @@ func TestReadForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _ := thingType.AppendJSON(nil, &v)
-	want := `{"name":"abc","count":3,"on":true,"at":1795143887.877,"names":["aa","bb","cc"],"modes":[],"things":[{"name":"xyz"}],"tags":{"k":"v"}}`
+	want := `{"name":"abc","count":3,"on":true,"at":1.795143887877E9,"names":["aa","bb","cc"],"modes":[],"things":[{"name":"xyz"}],"tags":{"k":"v"}}`
 	if string(out) != want {
 		t.Errorf("\n got %s\nwant %s", out, want)
 	}
