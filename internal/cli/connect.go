@@ -262,11 +262,11 @@ func resolve(ctx context.Context, target string) (address, caFile string, err er
 		if err != nil {
 			return "", "", usagef("%q is not a URL", target)
 		}
-		r, err := current()
+		c, err := newClient()
 		if err != nil { // some other server
 			return u.String(), "", nil
 		}
-		return localAddress(u, r), r.CAFile, nil
+		return localAddress(u, c), c.caFile, nil
 	}
 	c, err := newClient()
 	if err != nil {
@@ -284,9 +284,9 @@ func resolve(ctx context.Context, target string) (address, caFile string, err er
 }
 
 // localAddress leads AWS's host names to the running server, as they lead from inside functions.
-func localAddress(u *url.URL, r *ready) string {
+func localAddress(u *url.URL, c *client) string {
 	apiID, rest, ok := strings.Cut(u.Hostname(), ".execute-api.")
-	server, err := url.Parse(r.Endpoint)
+	server, err := url.Parse(c.endpoint)
 	if err != nil || !ok || !strings.HasSuffix(rest, ".amazonaws.com") {
 		return u.String()
 	}
