@@ -647,14 +647,14 @@ func TestTransactions(t *testing.T) {
 		c.want("TransactWriteItems", write("", ops[:100]...), `{}`)
 		c.invalid("TransactWriteItems", write("", ops...), "~Member must have length less than or equal to 100")
 	})
-	c.run("all four over two tables", func(c *client) {
+	c.run("DY-084 all four over two tables", func(c *client) {
 		c.want("TransactWriteItems", write("", put("new", ifNew),
 			`{"Update":{"TableName":"messages","Key":{"pk":{"S":"p"},"sk":{"N":"1"}},"UpdateExpression":"ADD n :n","ExpressionAttributeValues":{":n":{"N":"3"}}}}`,
 			`{"Delete":{"TableName":"connections","Key":{"connectionId":{"S":"many0"}}}}`,
 			`{"ConditionCheck":{"TableName":"connections","Key":{"connectionId":{"S":"a"}},"ConditionExpression":"n = :n","ExpressionAttributeValues":{":n":{"N":"1"}}}}`), `{}`)
 		c.want("TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"messages","Key":{"pk":{"S":"p"},"sk":{"N":"1"}}}},{"Get":{"TableName":"connections","Key":{"connectionId":{"S":"many0"}}}},
 			{"Get":{"TableName":"connections","Key":{"connectionId":{"S":"new"}},"ProjectionExpression":"connectionId"}}]}`,
-			`{"Responses":[{"Item":{"pk":{"S":"p"},"sk":{"N":"1"},"n":{"N":"3"}}},{},{"Item":{"connectionId":{"S":"new"}}}]}`) // DY-084
+			`{"Responses":[{"Item":{"pk":{"S":"p"},"sk":{"N":"1"},"n":{"N":"3"}}},{},{"Item":{"connectionId":{"S":"new"}}}]}`)
 	})
 	c.run("DY-083", func(c *client) {
 		add := func(n string) string {

@@ -211,7 +211,7 @@ func TestStreams(t *testing.T) {
 		return `{"TableName":"connections","Item":{"connectionId":{"S":"a"},"v":{"N":"` + v + `"}}}`
 	}
 	c.ok("PutItem", put("1"))
-	c.ok("PutItem", put("1")) // DY-096: nothing changes
+	c.ok("PutItem", put("1")) // nothing changes
 	latest := iterator("LATEST")
 	c.ok("PutItem", put("2"))
 	c.ok("DeleteItem", `{"TableName":"connections","Key":{"connectionId":{"S":"a"}}}`)
@@ -226,7 +226,7 @@ func TestStreams(t *testing.T) {
 		})
 		return records
 	}
-	t.Run("DY-095 DY-097 DY-099", func(t *testing.T) {
+	t.Run("DY-095 DY-096 DY-097 DY-099", func(t *testing.T) {
 		records := read(iterator("TRIM_HORIZON"), 3, 1)
 		var kinds []string
 		last := ""
@@ -265,7 +265,7 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-func TestExpiry_DY092(t *testing.T) {
+func TestExpiry_DY092_DY093_DY094(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := New(mem.New(), slog.New(slog.DiscardHandler))
@@ -277,14 +277,16 @@ func TestExpiry_DY092(t *testing.T) {
 		c.ok("UpdateTimeToLive", `{"TableName":"connections","TimeToLiveSpecification":{"Enabled":true,"AttributeName":"ttl"}}`)
 		c.okf("PutItem", `{"TableName":"connections","Item":{"connectionId":{"S":"a"},"ttl":{"N":"%d"}}}`, time.Now().Add(time.Minute).Unix())
 		c.okf("PutItem", `{"TableName":"connections","Item":{"connectionId":{"S":"ms"},"ttl":{"N":"%d"}}}`, time.Now().UnixMilli())
+		c.okf("PutItem", `{"TableName":"connections","Item":{"connectionId":{"S":"text"},"ttl":{"S":"%d"}}}`, time.Now().Unix())
+		c.okf("PutItem", `{"TableName":"connections","Item":{"connectionId":{"S":"old"},"ttl":{"N":"%d"}}}`, time.Now().AddDate(-5, 0, -1).Unix())
 		time.Sleep(59 * time.Second)
 		count := func() any { return c.ok("Scan", `{"TableName":"connections"}`)["Count"] }
-		if got := count(); got != 2.0 {
-			t.Errorf("before expiry: %v items", got)
+		if got := count(); got != 4.0 {
+			t.Errorf("before expiry: %v items, want 4", got)
 		}
 		time.Sleep(16 * time.Second)
-		if got := count(); got != 1.0 {
-			t.Errorf("after expiry: %v items, want 1", got)
+		if got := count(); got != 3.0 {
+			t.Errorf("after expiry: %v items, want 3", got)
 		}
 		arn := at(c.ok("DescribeTable", `{"TableName":"connections"}`), "Table", "LatestStreamArn").(string)
 		shard := at(c.ok("streams:DescribeStream", `{"StreamArn":"`+arn+`"}`), "StreamDescription", "Shards", 0, "ShardId")

@@ -207,8 +207,8 @@ func TestInlineResponse(t *testing.T) {
 	})
 }
 
-// LA-010: code from a bucket.
-func TestCodeFromS3(t *testing.T) {
+// Code from a bucket.
+func TestCodeFromS3_LA010(t *testing.T) {
 	need(t, "node")
 	zipped := node(t, `async () => "from S3"`)
 	s := start(t, func(c *Config) { c.Objects = bucket{"b/good.zip": zipped} })

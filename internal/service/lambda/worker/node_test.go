@@ -317,7 +317,7 @@ func TestNode_Modules(t *testing.T) {
 	})
 }
 
-func TestNode_TimeLimit(t *testing.T) {
+func TestNode_TimeLimit_LA029_LA030_LA077(t *testing.T) {
 	need(t, "node")
 	p := startPool(t, Options{})
 	file := filepath.Join(t.TempDir(), "kept")
@@ -346,7 +346,7 @@ func TestNode_TimeLimit(t *testing.T) {
 		t.Errorf("output before the time limit is lost: %q", sink.lines())
 	}
 	event, _ = json.Marshal(map[string]any{"file": file})
-	succeeds(t, p, s, string(event), `{"n":1,"kept":true}`) // LA-030
+	succeeds(t, p, s, string(event), `{"n":1,"kept":true}`)
 }
 
 func TestNode_Sizes(t *testing.T) {
