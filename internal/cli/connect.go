@@ -32,7 +32,7 @@ Without an argument it connects to the only API of the running server. Ctrl-D or
 
   sallyport connect wss://q7d3k9x2ab.execute-api.us-east-1.amazonaws.com/prod
   sallyport connect chat/prod --send '{"action":"sendmessage","data":"hello"}'`,
-		Args: maxArgs(1, "the URL or API"),
+		Args: oneArg("the URL or API"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				opts.target = args[0]

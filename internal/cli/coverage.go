@@ -21,7 +21,7 @@ func newCoverage() *cobra.Command {
 		Short: "List the operations of AWS, and how far each is answered",
 		Long: `Coverage lists every operation of every service that Sallyport knows: done, partly and what is missing, or refused and why. It is
 made of the tables that answer the calls; no server has to run.`,
-		Args: maxArgs(1, "a service"),
+		Args: oneArg("a service"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			services, err := readCoverage(cmd.Context())
 			if err != nil {

@@ -32,7 +32,7 @@ func newDeploy() *cobra.Command {
 		Short: "Build an app and deploy it to a running server",
 		Long: `Deploy builds the functions of a template, uploads them to the running server, and creates or updates the stack,
 with a line per resource. It finds the server that was started last on this machine, or takes AWS_ENDPOINT_URL and AWS credentials.`,
-		Args: maxArgs(1, "a folder or a template"),
+		Args: oneArg("a folder or a template"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				opts.target = args[0]

@@ -44,7 +44,7 @@ Any well-formed AWS key is accepted from programs on this machine, and from no o
 
   sallyport dev
   sallyport dev path/to/app --parameter-overrides TableName=chat`,
-		Args: maxArgs(1, "a folder or a template"),
+		Args: oneArg("a folder or a template"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				opts.target = args[0]

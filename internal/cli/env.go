@@ -25,7 +25,7 @@ func newEnv() *cobra.Command {
   aws apigatewayv2 get-apis
 
 With --new-key the server first makes a new key for the administrator. The old one, and the sessions made with it, end at once.`,
-		Args: maxArgs(0, "none"),
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := current()
 			if err != nil {

@@ -20,7 +20,7 @@ func newLogs() *cobra.Command {
 (a function's name, for instance). The newest lines come last.
 
   sallyport logs -f Send`,
-		Args: maxArgs(1, "part of a log group's name"),
+		Args: oneArg("part of a log group's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				opts.name = args[0]

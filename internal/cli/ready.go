@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // ready is what a running server tells of itself: the content of --ready-file, and of the file by which other
@@ -92,7 +95,27 @@ func current() (*ready, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("no running server was found; start one with `sallyport dev` or `sallyport serve`, or set AWS_ENDPOINT_URL and AWS credentials")
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	if !r.answers() {
+		return nil, fmt.Errorf("the server that was started last, %s, does not answer; start one with `sallyport dev` or `sallyport serve`, or set AWS_ENDPOINT_URL and AWS credentials", r.Endpoint)
+	}
+	return r, nil
+}
+
+// answers reports whether somebody takes connections at the server's address: one that was killed could not take back what it announced.
+func (r *ready) answers() bool {
+	u, err := url.Parse(r.Endpoint)
+	if err != nil {
+		return false
+	}
+	conn, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 func readReady(file string) (*ready, error) {

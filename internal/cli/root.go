@@ -75,11 +75,19 @@ messages, runs the functions behind them and lets them push, from the templates 
 	return root
 }
 
-// maxArgs accepts up to n arguments, which are called what.
-func maxArgs(n int, what string) cobra.PositionalArgs {
+// noArgs accepts no argument.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("`%s` takes no argument, not %q; `%[1]s --help` lists the options", cmd.CommandPath(), strings.Join(args, " "))
+	}
+	return nil
+}
+
+// oneArg accepts an argument, which is called what, or none.
+func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > n {
-			return usagef("`%s` takes at most %d argument (%s), not %q", cmd.CommandPath(), n, what, strings.Join(args, " "))
+		if len(args) > 1 {
+			return usagef("`%s` takes one argument at most, %s, not %q", cmd.CommandPath(), what, strings.Join(args, " "))
 		}
 		return nil
 	}

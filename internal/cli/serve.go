@@ -35,7 +35,7 @@ key pair and prints it. Options stand on the command line or in a YAML file (--c
 
   sallyport serve --data /var/lib/sallyport
   sallyport deploy            # in another terminal`,
-		Args: maxArgs(0, "none"),
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.readConfig(cmd); err != nil {
 				return err
