@@ -37,6 +37,14 @@ func TestServe(t *testing.T) {
 			t.Errorf("the table holds %q, no connection id", id)
 		}
 	})
+	t.Run("LA-064 a function's role signs for the table and the connections", func(t *testing.T) {
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(`{"action":"sendmessage","data":"hello"}`)); err != nil {
+			t.Fatal(err)
+		}
+		if _, data, err := c.Read(t.Context()); err != nil || string(data) != "hello" {
+			t.Errorf("the client got %q, %v", data, err)
+		}
+	})
 	t.Run("apigatewaymanagementapi AU-006", func(t *testing.T) {
 		endpoint := s.Endpoint + "/" + apiID + "/prod"
 		if out, err := s.aws("apigatewaymanagementapi", "post-to-connection", "--endpoint-url", endpoint, "--connection-id", id, "--data", "pushed"); err != nil {
