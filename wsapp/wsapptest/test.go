@@ -27,7 +27,7 @@ const (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // A Test is an app that serves.
 type Test struct {
