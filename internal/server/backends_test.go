@@ -46,7 +46,7 @@ func TestBackends_DP043(t *testing.T) {
 		}
 	}
 	call(t, s, "apigatewayv2", "CreateStage", fmt.Sprintf(`{"apiId":%q,"stageName":"prod","autoDeploy":true}`, api))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c := dial(t, ctx, s.SocketURL(api, "prod"))
 	defer c.CloseNow()

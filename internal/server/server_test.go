@@ -38,7 +38,7 @@ func run(t *testing.T, cfg Config) (s *Server, stop func()) {
 	case <-s.Ready():
 	case err := <-done:
 		t.Fatalf("Run = %v", err)
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the server does not get ready")
 	}
 	return s, stop
@@ -55,7 +55,7 @@ func external(t *testing.T) (url string) {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 	})
-	if !ns.ReadyForConnections(10 * time.Second) {
+	if !ns.ReadyForConnections(time.Minute) {
 		t.Fatal("the NATS server does not get ready")
 	}
 	return ns.ClientURL()

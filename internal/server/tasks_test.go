@@ -85,7 +85,7 @@ func TestTaskRoles(t *testing.T) {
 			}
 			doc, _ := json.Marshal(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + tt.action + `","Resource":"` + tt.resource + `"}]}`)
 			call(t, s, "iam", "PutRolePolicy", `{"RoleName":"machine","PolicyName":"`+strings.ReplaceAll(tt.name, " ", "-")+`","PolicyDocument":`+string(doc)+`}`)
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // until the policy is seen
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // until the policy is seen
 				out = execute(t, s, m, "{}")
 				if out["error"] != tt.code || !time.Now().Before(deadline) {
 					break

@@ -102,7 +102,7 @@ func upgradeBy(t *testing.T, s *Server, name, host string, certificates ...tls.C
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = nc.SetDeadline(time.Now().Add(time.Minute))
 	if name != "" {
 		nc = tls.Client(nc, &tls.Config{RootCAs: s.ca.Pool(), ServerName: name, Certificates: certificates})
 	}

@@ -94,7 +94,7 @@ func testKill(t *testing.T, grouped bool) {
 	if err := q.Send(t.Context(), "later", []byte("refused"), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	done := make(map[string]int)
 	begin := time.Now()

@@ -237,7 +237,7 @@ func node(t *testing.T, a *authority, stores store.Stores, names func() []string
 func (a *authority) trusts(addr, name string) error {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
-	c, err := tls.DialWithDialer(&net.Dialer{Timeout: 20 * time.Second}, "tcp4", addr, &tls.Config{ServerName: name, RootCAs: pool, NextProtos: []string{"http/1.1"}})
+	c, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp4", addr, &tls.Config{ServerName: name, RootCAs: pool, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		a.mu.Lock()
 		have := len(a.orders) == 1 && a.orders[0].status == "valid"
 		a.mu.Unlock()

@@ -27,7 +27,7 @@ const (
 const noStatus = 1005
 
 // patience bounds every wait; none is expected to come near it.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // A client is one connection after its upgrade.
 type client struct {

@@ -103,7 +103,7 @@ func killWriter(t *testing.T, dir string, writes int) (acknowledged [killWriters
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	lines := bufio.NewScanner(out)
 	for n := 0; lines.Scan(); n++ {

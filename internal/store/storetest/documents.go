@@ -391,4 +391,4 @@ func wantMissing(t testing.TB, s store.Store, key string) {
 }
 
 // patience bounds every wait of the suite.
-const patience = 30 * time.Second
+const patience = time.Minute

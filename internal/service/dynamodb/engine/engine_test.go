@@ -38,7 +38,7 @@ func start(t testing.TB, stores store.Stores, sweep time.Duration) (e *Engine, s
 
 func space(t testing.TB, e *Engine) *Space {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s, err := e.Space(ctx, "000000000000", "us-east-1")
 	if err != nil {
