@@ -87,6 +87,11 @@ func (a *activation) load(ctx context.Context) (ok bool, err error) {
 				return false, err
 			}
 		}
+		if a.job.Kind == jobRedrive {
+			if err := a.s.recallChildren(ctx, a.x); err != nil {
+				return false, err
+			}
+		}
 		a.turn, err = a.s.turn(ctx, a.x, a.owner)
 		return err == nil, err
 	}
@@ -115,9 +120,9 @@ func (a *activation) apply(f func(t *machine.Turn)) {
 }
 
 // mark changes with every change of the execution.
-func (a *activation) mark() [5]int64 {
+func (a *activation) mark() [6]int64 {
 	x := a.x
-	return [5]int64{x.LastEvent, x.Seq, int64(x.Draws), int64(len(x.Threads)), int64(x.LastID)}
+	return [6]int64{x.LastEvent, x.Seq, int64(x.Draws), int64(len(x.Threads)), int64(x.LastID), int64(len(x.Events))}
 }
 
 // event is the job's own event.
@@ -134,10 +139,13 @@ func (a *activation) event(t *machine.Turn) {
 		t.Completed(j.Thread, j.Token, j.Result.result())
 	case jobChild:
 		t.ChildEnded(j.Thread, j.Child, copyResult(*a.child))
+	case jobStop:
+		t.StopChild(j.Child, j.Count, j.Result.Error, j.Result.Cause)
 	case jobRedrive:
-		if x.Ended() && x.Redriven == j.Count && x.redrivable() {
-			t.Resume()
+		if x.Ended() && x.Redriven == j.Count && x.notRedrivable(t.Now.UnixMilli()) == "" {
+			t.Redrive(j.Token)
 		}
+		t.Resume()
 	}
 }
 

@@ -148,9 +148,9 @@ func (s *Service) executionsOf(ctx context.Context, p place, machine string) ([]
 func (c *childExecution) describe(data bool) *shapes.DescribeExecutionOutput {
 	details := &shapes.CloudWatchEventsExecutionDataDetails{Included: new(data)}
 	out := &shapes.DescribeExecutionOutput{
-		ExecutionArn: new(c.run.ChildARN(c.index)), StateMachineArn: new(c.run.MachineARN()), Name: new(c.run.ChildName(c.index)), Status: new(c.Status),
+		RedriveDate: date(c.RedrivenAt), ExecutionArn: new(c.run.ChildARN(c.index)), StateMachineArn: new(c.run.MachineARN()), Name: new(c.run.ChildName(c.index)), Status: new(c.Status),
 		StartDate: date(c.Started), StopDate: date(c.Stopped), MapRunArn: new(c.run.ARN), InputDetails: details,
-		RedriveCount: new(int64(0)), RedriveStatus: new(c.RedriveStatus()),
+		RedriveCount: new(int64(c.Redriven)), RedriveStatus: new(c.RedriveStatus()),
 	}
 	if reason := c.RedriveReason(); reason != "" {
 		out.RedriveStatusReason = new(reason)
@@ -163,7 +163,7 @@ func (c *childExecution) describe(data bool) *shapes.DescribeExecutionOutput {
 		if out.OutputDetails = details; data {
 			out.Output = new(string(c.Output))
 		}
-	case machine.Failed:
+	case machine.Failed, machine.TimedOut, machine.Aborted:
 		out.Error, out.Cause = optionalText(c.Error), optionalText(c.Cause)
 	}
 	return out
@@ -179,35 +179,9 @@ func optionalText(s string) *string {
 func (c *childExecution) item() *shapes.ExecutionListItem {
 	return &shapes.ExecutionListItem{
 		ExecutionArn: new(c.run.ChildARN(c.index)), StateMachineArn: new(c.run.MachineARN()), Name: new(c.run.ChildName(c.index)), Status: new(c.Status),
-		StartDate: date(c.Started), StopDate: date(c.Stopped), MapRunArn: new(c.run.ARN), ItemCount: new(int64(c.Size())), RedriveCount: new(int64(0)),
+		StartDate: date(c.Started), StopDate: date(c.Stopped), MapRunArn: new(c.run.ARN), ItemCount: new(int64(c.Size())), RedriveCount: new(int64(c.Redriven)),
+		RedriveDate: date(c.RedrivenAt),
 	}
-}
-
-// history returns the events of a child: its start and its end. What is between is not kept.
-func (c *childExecution) history() []machine.Event {
-	detail := func(pairs ...string) []byte {
-		members := make(map[string]any, len(pairs))
-		for i := 0; i+1 < len(pairs); i += 2 {
-			if pairs[i+1] != "" {
-				members[pairs[i]] = pairs[i+1]
-			}
-		}
-		data, _ := json.Marshal(members) // text is always encoded
-		return data
-	}
-	events := []machine.Event{{ID: 1, At: c.Started, Type: "ExecutionStarted", Details: detail("input", string(c.Input), "roleArn", c.x.RoleARN)}}
-	end := machine.Event{ID: 2, Prev: 1, At: c.Stopped}
-	switch c.Status {
-	case machine.Running:
-		return events
-	case machine.Succeeded:
-		end.Type, end.Details = "ExecutionSucceeded", detail("output", string(c.Output))
-	case machine.Failed:
-		end.Type, end.Details = "ExecutionFailed", detail("error", c.Error, "cause", c.Cause)
-	default:
-		end.Type = "ExecutionAborted"
-	}
-	return append(events, end)
 }
 
 // listChildren is ListExecutions of a map run.
@@ -225,7 +199,7 @@ func (s *Service) listChildren(ctx context.Context, in *shapes.ListExecutionsInp
 	}
 	var all []*childExecution
 	for i, c := range children {
-		if want := deref(in.StatusFilter); c.Started > 0 && (want == "" || want == c.Status) && deref(in.RedriveFilter) != "REDRIVEN" {
+		if want := deref(in.StatusFilter); c.Started > 0 && (want == "" || want == c.Status) && redriveMatches(deref(in.RedriveFilter), c.Redriven) {
 			all = append(all, &childExecution{c, x, run, i})
 		}
 	}

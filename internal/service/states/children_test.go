@@ -67,7 +67,7 @@ func TestChildExecutions(t *testing.T) {
 		for _, e := range w.history(bad["executionArn"].(string)) {
 			kinds = append(kinds, e["type"].(string))
 		}
-		if diff := cmp.Diff([]string{"ExecutionStarted", "ExecutionFailed"}, kinds); diff != "" {
+		if diff := cmp.Diff([]string{"ExecutionStarted", "ChoiceStateEntered", "ChoiceStateExited", "FailStateEntered", "ExecutionFailed"}, kinds); diff != "" {
 			w.t.Error(diff)
 		}
 		if of := w.must("DescribeStateMachineForExecution", m{"executionArn": arn}); of["label"] != "L" || of["mapRunArn"] != run["mapRunArn"] {

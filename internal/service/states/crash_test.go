@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/bus/bustest"
 )
@@ -22,11 +24,13 @@ const everything = `{"StartAt":"Begin","States":{
   "Both":{"Type":"Parallel","Next":"Each","ResultPath":"$.both","Branches":[
     {"StartAt":"Pause","States":{"Pause":{"Type":"Wait","Seconds":3,"Next":"Left"},"Left":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Parameters":{"FunctionName":"work","Payload":{"id":"left"}},"ResultSelector":{"id.$":"$.Payload.id"},"End":true}}},
     {"StartAt":"Right","States":{"Right":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:111111111111:function:work","Parameters":{"id":"right"},"Next":"After"},"After":{"Type":"Wait","Seconds":1,"End":true}}}]},
-  "Each":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":2,"ResultPath":"$.each","Next":"Fails","ItemProcessor":{"StartAt":"One","States":{"One":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:111111111111:function:work","Parameters":{"id.$":"States.Format('item{}',$)"},"End":true}}}},
+  "Each":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":2,"ResultPath":"$.each","Next":"Spread","ItemProcessor":{"StartAt":"One","States":{"One":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:111111111111:function:work","Parameters":{"id.$":"States.Format('item{}',$)"},"End":true}}}},
+  "Spread":{"Type":"Map","ItemsPath":"$.items","MaxConcurrency":2,"ResultPath":"$.spread","Next":"Fails","ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"Kid","States":{
+    "Kid":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:111111111111:function:work","Parameters":{"id.$":"States.Format('kid{}',$)"},"Next":"Nap"},"Nap":{"Type":"Wait","Seconds":1,"End":true}}}},
   "Fails":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:111111111111:function:fails","Parameters":{"id":"fails"},"Retry":[{"ErrorEquals":["Again"],"IntervalSeconds":2,"MaxAttempts":2}],"Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.error","Next":"Token"}],"End":true},
   "Token":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","Parameters":{"FunctionName":"callback","Payload":{"id":"token","token.$":"$$.Task.Token"}},"ResultPath":"$.token","Next":"Child"},
   "Child":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution.sync:2","Parameters":{"StateMachineArn":"arn:aws:states:us-east-1:111111111111:stateMachine:child","Input":{"a":1}},"ResultSelector":{"out.$":"$.Output"},"ResultPath":"$.child","Next":"Done"},
-  "Done":{"Type":"Pass","Parameters":{"both.$":"$.both","each.$":"$.each","error.$":"$.error.Error","token.$":"$.token","child.$":"$.child","same.$":"States.ArrayContains(States.Array($v),$.id)"},"End":true}}}`
+  "Done":{"Type":"Pass","Parameters":{"both.$":"$.both","each.$":"$.each","spread.$":"$.spread","error.$":"$.error.Error","token.$":"$.token","child.$":"$.child","same.$":"States.ArrayContains(States.Array($v),$.id)"},"End":true}}}`
 
 const everythingChild = `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":2,"Next":"P"},"P":{"Type":"Pass","Result":"child","End":true}}}`
 
@@ -89,6 +93,21 @@ func (w *world) withFunctions() *tally {
 	return c
 }
 
+// childrenHave tells whether the last map run of an execution has as many children, with these events each.
+func (w *world) childrenHave(arn any, want int, events ...string) {
+	w.t.Helper()
+	run := w.lastRun(m{"executionArn": arn})
+	children := w.must("ListExecutions", m{"mapRunArn": run["mapRunArn"]})["executions"].([]any)
+	if len(children) != want {
+		w.t.Errorf("%d children, want %d", len(children), want)
+	}
+	for _, c := range children {
+		if diff := cmp.Diff(events, kinds(w.history(c.(m)["executionArn"].(string)))); diff != "" {
+			w.t.Error(diff)
+		}
+	}
+}
+
 // TestCrash_SF077_SF078 lets the process die after every single write of an execution: the next one takes it to the same end, by the
 // same events, and what is called twice is called with the same request id.
 func TestCrash_SF077_SF078(t *testing.T) {
@@ -136,6 +155,7 @@ func TestCrash_SF077_SF078(t *testing.T) {
 			}
 		}
 		slices.Sort(tr.events) // branches take turns as they like
+		w.childrenHave(arn, 3, "ExecutionStarted", "TaskStateEntered", "LambdaFunctionScheduled", "LambdaFunctionStarted", "LambdaFunctionSucceeded", "TaskStateExited", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded")
 		for _, ids := range calls.requests {
 			tr.ids += len(ids)
 		}
@@ -167,5 +187,55 @@ func TestCrash_SF077_SF078(t *testing.T) {
 			deaths = append(deaths, random.Int64N(12))
 		}
 		check(deaths...)
+	}
+}
+
+// TestCrash_SF083 lets the process die after every single write of a redrive of a map run.
+func TestCrash_SF083(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds of real time")
+	}
+	for writes := range int64(25) {
+		inWorld(t, fmt.Sprint("after", writes), func(w *world) {
+			shop := w.workshop("b", "c")
+			machine := w.create("parent", "STANDARD", distributed(`"MaxConcurrency":1,"ToleratedFailureCount":1,`,
+				strings.Replace(twoSteps, `"Next":"Two"},`, `"Next":"Nap"},"Nap":{"Type":"Wait","Seconds":1,"Next":"Two"},`, 1)))
+			arn := w.run(machine, `["a","b","c","d"]`)["executionArn"]
+			shop.expect(w.t, "first a:1 first b:1 first c:1 second a:1 second b:1 second c:1")
+			shop.repair()
+			p := bustest.NewMortal(writes)
+			w.stop()
+			w.restart(p.Stores(w.stores), p.Bus(w.bus))
+			_, err := w.call("states", "RedriveExecution", m{"executionArn": arn})
+			select {
+			case <-p.Dead():
+			case <-time.After(time.Hour):
+			}
+			w.stop()
+			w.restart(w.stores, w.bus)
+			if err != nil {
+				if _, err = w.call("states", "RedriveExecution", m{"executionArn": arn}); err != nil && !strings.Contains(err.Error(), "RUNNING") && !strings.Contains(err.Error(), "SUCCEEDED") {
+					w.t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Second)
+			out := w.wait(arn.(string))
+			if out["status"] != "SUCCEEDED" || out["output"] != `["a","b","c","d"]` || out["redriveCount"] != 1.0 {
+				w.t.Error(out)
+			}
+			shop.mu.Lock()
+			defer shop.mu.Unlock()
+			if shop.calls["first a"]+shop.calls["second a"]+shop.calls["first b"]+shop.calls["first c"] > 0 {
+				w.t.Error("done again: ", shop.calls)
+			}
+			run := w.lastRun(out)
+			for _, c := range w.must("ListExecutions", m{"mapRunArn": run["mapRunArn"]})["executions"].([]any) {
+				h := kinds(w.history(c.(m)["executionArn"].(string)))
+				want := map[bool]int{false: 14, true: 19}[c.(m)["redriveCount"] == 1.0]
+				if len(h) != want {
+					w.t.Errorf("%d events, want %d: %v", len(h), want, h)
+				}
+			}
+		})
 	}
 }

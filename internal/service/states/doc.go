@@ -23,10 +23,10 @@
 //
 // Express executions have no history: synchronous ones live in memory (express.go), asynchronous ones are documents until they end.
 //
-// service.go lists the operations; machines.go, versions.go, executions.go, history.go, activities.go, mapruns.go, tags.go and teststate.go
-// have them. resources.go is for CloudFormation, logging.go for log groups. A task's call is made in call.go, sdkcall.go (aws-sdk
+// service.go lists the operations; machines.go, versions.go, executions.go, redrive.go, history.go, activities.go, mapruns.go, children.go,
+// tags.go and teststate.go have them. resources.go is for CloudFormation, logging.go for log groups. A task's call is made in call.go, sdkcall.go (aws-sdk
 // integrations), apigateway.go (pushing to sockets), web.go (HTTP tasks) or reading.go (items and results of distributed Map states, whose
-// children are threads of the same document), in the machine's role (roles.go).
+// children are threads of the same document, and whose events stand among its own), in the machine's role (roles.go).
 //
 // Not here: integrations with services that Sallyport does not have (they fail when run), and forgetting: executions are kept until
 // their store is dropped, not for 90 days.

@@ -30,7 +30,7 @@ import (
 // "executions" has what runs:
 //
 //	x/{account}/{region}/{machine}/{name}            execution, and its events (tail.go)
-//	h/{account}/{region}/{machine}/{name}/{chunk}    events that no longer fit the execution's document
+//	h/{account}/{region}/{machine}/{name}/{chunk}    events that no longer fit the execution's document, with those of its children
 //	c/{account}/{region}/{machine}/{name}/{id}.{n}   children of a map run that is over
 //	p/{account}/{region}/{machine}/{name}/{id}/{n}   parts of a document that is too large for one
 const (
@@ -112,7 +112,13 @@ type execution struct {
 	rev   uint64
 	parts string // where the document's parts are, if it has any
 
-	logged []machine.Event // for the log group, when the document is written
+	logged []logged // for the log group, when the document is written
+}
+
+// A logged is an event and the execution or child execution that it is of.
+type logged struct {
+	arn string
+	machine.Event
 }
 
 // A parent is the thread of another execution that waits for this one.
@@ -121,11 +127,12 @@ type parent struct {
 	Thread int    `json:"t"`
 }
 
-// A chunk is a document of events.
+// A chunk is a document of events: of the execution's own from First to Last, and of its children what happened meanwhile.
 type chunk struct {
 	First int64  `json:"f"`
 	Last  int64  `json:"l"`
 	ID    string `json:"i"`
+	At    int64  `json:"at,omitempty"` // when it was written
 }
 
 const (

@@ -36,6 +36,7 @@ const (
 	jobToken   = "token"
 	jobChild   = "child"
 	jobRedrive = "redrive"
+	jobStop    = "stop" // a child execution: Child is the map run, Count its index
 )
 
 // An outcome is what SendTaskSuccess or SendTaskFailure said.
@@ -55,6 +56,8 @@ func (j *job) id() string {
 		return j.Key + "/" + strconv.Itoa(j.Thread) + "/" + strconv.FormatInt(j.Seq, 36) + "/" + strconv.FormatInt(j.At, 36)
 	case jobToken:
 		return j.Key + "/token/" + j.Token
+	case jobStop:
+		return j.Key + "/stop/" + j.Child + "/" + strconv.Itoa(j.Count) + "/" + strconv.FormatInt(j.Seq, 10)
 	case jobChild:
 		return j.Key + "/child/" + j.Child
 	}
@@ -155,7 +158,7 @@ func (s *Service) turn(ctx context.Context, x *execution, owner string) (*machin
 	t := &machine.Turn{X: &x.Execution, Def: d, Now: s.cfg.Now(), Owner: owner, NoHistory: x.Express, Region: placeOfKey(x.key).Region}
 	t.Token = func(thread int, secret string) string { return encodeToken(x.key, thread, secret) }
 	if x.Logging.active() {
-		t.Log = func(e machine.Event) { x.logged = append(x.logged, e) }
+		t.Log = func(arn string, e machine.Event) { x.logged = append(x.logged, logged{arn, e}) }
 	}
 	return t, nil
 }

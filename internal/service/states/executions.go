@@ -173,10 +173,10 @@ func (s *Service) describeExecution(ctx context.Context, in *shapes.DescribeExec
 	if err != nil {
 		return nil, err
 	}
-	return x.describe(data), nil
+	return x.describe(data, s.millis()), nil
 }
 
-func (x *execution) describe(data bool) *shapes.DescribeExecutionOutput {
+func (x *execution) describe(data bool, now int64) *shapes.DescribeExecutionOutput {
 	out := &shapes.DescribeExecutionOutput{
 		ExecutionArn: new(x.ARN), StateMachineArn: new(x.MachineARN), Name: new(x.Name), Status: new(x.Status), StartDate: date(x.Started), StopDate: date(x.Stopped),
 		Error: x.Error, Cause: x.Cause, RedriveCount: new(int64(x.Redriven)), RedriveDate: date(x.RedrivenAt),
@@ -199,24 +199,19 @@ func (x *execution) describe(data bool) *shapes.DescribeExecutionOutput {
 			*o.to = new(o.text)
 		}
 	}
-	if x.redrivable() {
-		out.RedriveStatus = new("REDRIVABLE")
-	} else {
-		out.RedriveStatus = new("NOT_REDRIVABLE")
-		out.RedriveStatusReason = new(fmt.Sprintf("Execution is %s and cannot be redriven", x.Status))
+	out.RedriveStatus = new("REDRIVABLE")
+	if reason := x.notRedrivable(now); reason != "" {
+		out.RedriveStatus, out.RedriveStatusReason = new("NOT_REDRIVABLE"), new(reason)
 	}
 	return out
 }
 
-func (x *execution) redrivable() bool {
-	switch x.Status {
-	case machine.Failed, machine.TimedOut, machine.Aborted:
-		return x.LastEvent < 24_999
-	}
-	return false
-}
-
 func (s *Service) stopExecution(ctx context.Context, in *shapes.StopExecutionInput) (*shapes.StopExecutionOutput, error) {
+	if c, err := s.childExecution(ctx, *in.ExecutionArn); err != nil {
+		return nil, err
+	} else if c != nil {
+		return s.stopChild(ctx, c, in)
+	}
 	for {
 		x, err := s.find(ctx, *in.ExecutionArn)
 		if err != nil {
@@ -239,17 +234,6 @@ func (s *Service) stopExecution(ctx context.Context, in *shapes.StopExecutionInp
 		s.logEvents(x, turn)
 		return &shapes.StopExecutionOutput{StopDate: date(x.Stopped)}, s.ended(ctx, x)
 	}
-}
-
-func (s *Service) redriveExecution(ctx context.Context, in *shapes.RedriveExecutionInput) (*shapes.RedriveExecutionOutput, error) {
-	x, err := s.find(ctx, *in.ExecutionArn)
-	if err != nil {
-		return nil, err
-	}
-	if !x.redrivable() {
-		return nil, failure("ExecutionNotRedrivable", "The RedriveExecution request cannot be completed. Reason: '%s'", fmt.Sprintf("Execution is %s and cannot be redriven", x.Status))
-	}
-	return &shapes.RedriveExecutionOutput{RedriveDate: date(s.millis())}, s.send(ctx, job{Kind: jobRedrive, Key: x.key, Count: x.Redriven}, 0)
 }
 
 func (s *Service) listExecutions(ctx context.Context, in *shapes.ListExecutionsInput) (*shapes.ListExecutionsOutput, error) {
@@ -285,7 +269,7 @@ func (s *Service) listExecutions(ctx context.Context, in *shapes.ListExecutionsI
 		} else if err != nil {
 			return nil, err
 		}
-		if want := deref(in.StatusFilter); want != "" && x.Status != want || t.version != nil && x.Version != t.versionARN || !redriveMatches(deref(in.RedriveFilter), x) {
+		if want := deref(in.StatusFilter); want != "" && x.Status != want || t.version != nil && x.Version != t.versionARN || !redriveMatches(deref(in.RedriveFilter), x.Redriven) {
 			continue
 		}
 		x.Events, x.tail, x.Threads, x.Input = nil, nil, nil, nil
@@ -303,8 +287,8 @@ func (s *Service) listExecutions(ctx context.Context, in *shapes.ListExecutionsI
 	return out, nil
 }
 
-func redriveMatches(filter string, x *execution) bool {
-	return filter == "" || (filter == "REDRIVEN") == (x.Redriven > 0)
+func redriveMatches(filter string, times int) bool {
+	return filter == "" || (filter == "REDRIVEN") == (times > 0)
 }
 
 func (x *execution) item() *shapes.ExecutionListItem {

@@ -51,12 +51,13 @@ func (s *Service) getExecutionHistory(ctx context.Context, in *shapes.GetExecuti
 		return nil, err
 	}
 	var x *execution
+	of := &machine.Child{}
 	if c != nil {
-		x = new(execution)
-		x.Events = c.history()
-		x.LastEvent = int64(len(x.Events))
+		x, of = c.x, &c.Child
 	} else if x, err = s.find(ctx, *in.ExecutionArn); err != nil {
 		return nil, err
+	} else {
+		of.LastEvent = x.LastEvent
 	}
 	after, err := historyToken(in.NextToken)
 	if err != nil {
@@ -66,13 +67,13 @@ func (s *Service) getExecutionHistory(ctx context.Context, in *shapes.GetExecuti
 	if n := deref(in.MaxResults); n > 0 {
 		most = n
 	}
-	last := x.LastEvent
+	last := of.LastEvent
 	from, to := after+1, min(after+most, last)
 	if deref(in.ReverseOrder) {
 		to = last - after
 		from = max(1, to-most+1)
 	}
-	events, err := s.events(ctx, x, from, to)
+	events, err := s.events(ctx, x, of, from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -106,19 +107,25 @@ func historyToken(token *string) (int64, error) {
 	return 0, errToken()
 }
 
-// events returns the events from one number to another.
-func (s *Service) events(ctx context.Context, x *execution, from, to int64) ([]machine.Event, error) {
+// clocks is by how many milliseconds the clocks of nodes may differ.
+const clocks = 60_000
+
+// events returns the events from one number to another: of one of the execution's children, or, if of has no ID, of the execution itself.
+func (s *Service) events(ctx context.Context, x *execution, of *machine.Child, from, to int64) ([]machine.Event, error) {
 	var events []machine.Event
 	pick := func(some []machine.Event) {
 		for _, e := range some {
-			if e.ID >= from && e.ID <= to {
+			if e.Child == of.ID && e.ID >= from && e.ID <= to {
 				events = append(events, e)
 			}
 		}
 	}
 	for _, c := range x.Chunks {
-		if c.Last < from || c.First > to {
+		if of.ID == 0 && (c.Last < from || c.First > to || c.First > c.Last) || c.At > 0 && c.At+clocks < of.Started {
 			continue
+		}
+		if int64(len(events)) > to-from {
+			return events, nil
 		}
 		some, err := s.readChunk(ctx, x.key, c)
 		if err != nil {

@@ -24,7 +24,8 @@ import (
 // killDir makes this program a process that runs executions in the directory named there until it is killed.
 const killDir = "SALLYPORT_TEST_STATES_DIR"
 
-const killOrders = 60
+// Of the orders, the last killChildren are child executions of one execution.
+const killOrders, killChildren = 60, 20
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killDir); dir != "" {
@@ -72,24 +73,80 @@ func serveOrders(dir string) error {
 	if _, err := call("CreateStateMachine", m{"name": "pizza", "definition": pizza(1), "roleArn": role}); err != nil {
 		return err
 	}
+	if _, err := call("CreateStateMachine", m{"name": "feast", "definition": distributed("", strings.Trim(pizza(1), "{}")+"}}"), "roleArn": role}); err != nil {
+		return err
+	}
 	go func() { _ = s.Run(ctx) }()
-	for i := range killOrders {
+	var feast []string
+	for i := range killChildren {
+		feast = append(feast, fmt.Sprintf(`{"order":%d}`, killOrders-killChildren+i))
+	}
+	in := m{"stateMachineArn": "arn:aws:states:us-east-1:" + account + ":stateMachine:feast", "name": "feast", "input": "[" + strings.Join(feast, ",") + "]"}
+	if _, err := call("StartExecution", in); err != nil && awsapi.Code(err) != "ExecutionAlreadyExists" {
+		return err
+	}
+	for i := range killOrders - killChildren {
 		in := m{"stateMachineArn": "arn:aws:states:us-east-1:" + account + ":stateMachine:pizza", "name": fmt.Sprint("order", i), "input": fmt.Sprintf(`{"order":%d}`, i)}
 		if _, err := call("StartExecution", in); err != nil && awsapi.Code(err) != "ExecutionAlreadyExists" {
 			return err
 		}
 	}
-	for i := range killOrders {
+	names := []string{"feast:feast"}
+	for i := range killOrders - killChildren {
+		names = append(names, fmt.Sprint("pizza:order", i))
+	}
+	for _, name := range names {
 		for {
-			out, err := call("DescribeExecution", m{"executionArn": fmt.Sprintf("arn:aws:states:us-east-1:%s:execution:pizza:order%d", account, i)})
+			out, err := call("DescribeExecution", m{"executionArn": "arn:aws:states:us-east-1:" + account + ":execution:" + name})
 			if err == nil && out["status"] == "SUCCEEDED" {
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
+	if err := sameHistories(call); err != nil {
+		return err
+	}
 	fmt.Println("done")
 	select {}
+}
+
+// sameHistories tells whether each child execution has the same steps in its history as an execution of its own, and each once.
+func sameHistories(call func(string, any) (map[string]any, error)) error {
+	base := "arn:aws:states:us-east-1:" + account + ":execution:"
+	steps := func(arn any) (string, error) {
+		out, err := call("GetExecutionHistory", m{"executionArn": arn, "maxResults": 1000})
+		if err != nil {
+			return "", err
+		}
+		var events []map[string]any
+		for _, e := range out["events"].([]any) {
+			events = append(events, e.(map[string]any))
+		}
+		return strings.Join(kinds(events), " "), nil
+	}
+	want, err := steps(base + "pizza:order0")
+	if err != nil {
+		return err
+	}
+	runs, err := call("ListMapRuns", m{"executionArn": base + "feast:feast"})
+	if err != nil {
+		return err
+	}
+	out, err := call("ListExecutions", m{"mapRunArn": runs["mapRuns"].([]any)[0].(m)["mapRunArn"], "statusFilter": "SUCCEEDED"})
+	if err != nil {
+		return err
+	}
+	children := out["executions"].([]any)
+	if len(children) != killChildren {
+		return fmt.Errorf("%d children", len(children))
+	}
+	for _, c := range children {
+		if got, err := steps(c.(m)["executionArn"]); err != nil || got != want {
+			return fmt.Errorf("a child has the events %s (%w), not %s", got, err, want)
+		}
+	}
+	return nil
 }
 
 // TestKill kills the process with -9 again and again: each order has all its notifications, in order; one that comes twice has the

@@ -86,7 +86,7 @@ func (s *Service) logEvents(x *execution, _ *machine.Turn) {
 	var lines []string
 	for _, e := range events {
 		if x.Logging.wants(e.Type) {
-			lines = append(lines, x.logLine(e))
+			lines = append(lines, x.logLine(e.arn, e.Event))
 		}
 	}
 	if len(lines) > 0 {
@@ -95,7 +95,7 @@ func (s *Service) logEvents(x *execution, _ *machine.Turn) {
 }
 
 // logLine writes an event as AWS does in log groups.
-func (x *execution) logLine(e machine.Event) string {
+func (x *execution) logLine(arn string, e machine.Event) string {
 	details := e.Details
 	if !x.Logging.Data {
 		details = withoutData(details)
@@ -109,6 +109,6 @@ func (x *execution) logLine(e machine.Event) string {
 	o.Set("redrive_count", fmt.Sprint(x.Redriven))
 	o.Set("previous_event_id", fmt.Sprint(e.Prev))
 	o.Set("event_timestamp", fmt.Sprint(e.At))
-	o.Set("execution_arn", x.ARN)
+	o.Set("execution_arn", arn)
 	return string(asl.Encode(o))
 }

@@ -56,21 +56,22 @@ func (s *Service) describeMapRun(ctx context.Context, in *shapes.DescribeMapRunI
 		return nil, err
 	}
 	count := func(n int) *int64 { return new(int64(n)) }
-	written, itemsWritten, pending := 0, 0, run.Total-run.Succeeded-run.Failed-run.Aborted-run.Running
+	e, i := run.Executions, run.ItemCounts
+	written, itemsWritten := 0, 0
 	if run.Written {
-		written, itemsWritten = run.Succeeded+run.Failed+run.Aborted, run.ItemsSucceeded+run.ItemsFailed+run.ItemsAborted
+		written, itemsWritten = e.Succeeded+e.Failed+e.TimedOut+e.Aborted, i.Succeeded+i.Failed+i.TimedOut+i.Aborted
 	}
 	return &shapes.DescribeMapRunOutput{
 		MapRunArn: new(run.ARN), ExecutionArn: new(x.ARN), Status: new(run.Status), StartDate: date(run.Started), StopDate: date(run.Stopped),
-		MaxConcurrency: count(run.Max), ToleratedFailurePercentage: new(run.TolPct), ToleratedFailureCount: new(run.TolCount), RedriveCount: count(0),
+		MaxConcurrency: count(run.Max), ToleratedFailurePercentage: new(run.TolPct), ToleratedFailureCount: new(run.TolCount),
+		RedriveCount: count(run.Redriven), RedriveDate: date(run.RedrivenAt),
 		ItemCounts: &shapes.MapRunItemCounts{
-			Pending: count(run.Items - run.ItemsSucceeded - run.ItemsFailed - run.ItemsAborted - run.ItemsRunning), Running: count(run.ItemsRunning),
-			Succeeded: count(run.ItemsSucceeded), Failed: count(run.ItemsFailed), TimedOut: count(0), Aborted: count(run.ItemsAborted),
-			Total: count(run.Items), ResultsWritten: count(itemsWritten), FailuresNotRedrivable: count(0), PendingRedrive: count(0),
+			Pending: count(i.Pending), Running: count(i.Running), Succeeded: count(i.Succeeded), Failed: count(i.Failed), TimedOut: count(i.TimedOut), Aborted: count(i.Aborted),
+			Total: count(run.Items), ResultsWritten: count(itemsWritten), FailuresNotRedrivable: count(i.NotRedrivable), PendingRedrive: count(i.PendingRedrive),
 		},
 		ExecutionCounts: &shapes.MapRunExecutionCounts{
-			Pending: count(pending), Running: count(run.Running), Succeeded: count(run.Succeeded), Failed: count(run.Failed), TimedOut: count(0), Aborted: count(run.Aborted),
-			Total: count(run.Total), ResultsWritten: count(written), FailuresNotRedrivable: count(0), PendingRedrive: count(0),
+			Pending: count(e.Pending), Running: count(e.Running), Succeeded: count(e.Succeeded), Failed: count(e.Failed), TimedOut: count(e.TimedOut), Aborted: count(e.Aborted),
+			Total: count(run.Total), ResultsWritten: count(written), FailuresNotRedrivable: count(e.NotRedrivable), PendingRedrive: count(e.PendingRedrive),
 		},
 	}, nil
 }
@@ -96,14 +97,18 @@ func (s *Service) notify(ctx context.Context, x *execution) {
 	if s.cfg.Notify == nil || x.Express {
 		return
 	}
+	now := x.describe(false, s.millis())
 	detail := map[string]any{
 		"executionArn": x.ARN, "stateMachineArn": x.MachineARN, "name": x.Name, "status": x.Status, "startDate": x.Started, "stopDate": nil,
 		"input": string(x.Input), "output": nil, "error": x.Error, "cause": x.Cause, "stateMachineVersionArn": nil, "stateMachineAliasArn": nil,
-		"redriveCount": x.Redriven, "redriveDate": nil, "redriveStatus": deref(x.describe(false).RedriveStatus), "redriveStatusReason": x.describe(false).RedriveStatusReason,
+		"redriveCount": x.Redriven, "redriveDate": nil, "redriveStatus": now.RedriveStatus, "redriveStatusReason": now.RedriveStatusReason,
 		"inputDetails": map[string]bool{"included": true}, "outputDetails": nil,
 	}
 	if x.Stopped > 0 {
 		detail["stopDate"] = x.Stopped
+	}
+	if x.Redriven > 0 {
+		detail["redriveDate"] = x.RedrivenAt
 	}
 	if x.Output != nil {
 		detail["output"], detail["outputDetails"] = string(x.Output), map[string]bool{"included": true}

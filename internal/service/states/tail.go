@@ -43,6 +43,9 @@ func appendEvent(b []byte, e *machine.Event) []byte {
 	b = strconv.AppendInt(append(b, `,"p":`...), e.Prev, 10)
 	b = strconv.AppendInt(append(b, `,"t":`...), e.At, 10)
 	b = append(append(append(b, `,"y":"`...), e.Type...), '"')
+	if e.Child > 0 {
+		b = strconv.AppendInt(append(b, `,"c":`...), int64(e.Child), 10)
+	}
 	if len(e.Details) > 0 {
 		b = append(append(b, `,"d":`...), e.Details...)
 	}
@@ -74,7 +77,7 @@ func (s *Service) spill(ctx context.Context, docs store.Store, x *execution) err
 	for i := range x.Events {
 		data = appendEvent(data, &x.Events[i])
 	}
-	c := chunk{First: 1, Last: x.LastEvent, ID: newID()}
+	c := chunk{First: 1, Last: x.LastEvent, ID: newID(), At: s.millis()}
 	if n := len(x.Chunks); n > 0 {
 		c.First = x.Chunks[n-1].Last + 1
 	}

@@ -11,20 +11,29 @@ import (
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 )
 
-// A Child is an iteration of a distributed Map state, as the execution that it is known as. While it goes on it is a thread.
+// A Child is an iteration of a distributed Map state, as the execution that it is known as. While it goes on it is threads.
 type Child struct {
-	Input   json.RawMessage `json:"in,omitempty"`
-	Items   int             `json:"n,omitempty"` // that a batch has; zero is one
-	Started int64           `json:"b,omitempty"` // zero: it has not begun
-	Stopped int64           `json:"e,omitempty"`
-	Status  string          `json:"s,omitempty"`
-	Output  json.RawMessage `json:"out,omitempty"`
-	Error   string          `json:"err,omitempty"`
-	Cause   string          `json:"cause,omitempty"`
+	ID         int             `json:"id,omitempty"` // of its events
+	LastEvent  int64           `json:"le,omitempty"`
+	Input      json.RawMessage `json:"in,omitempty"`
+	Items      int             `json:"n,omitempty"` // that a batch has; zero is one
+	Started    int64           `json:"b,omitempty"` // zero: it has not begun
+	Stopped    int64           `json:"e,omitempty"`
+	Status     string          `json:"s,omitempty"`
+	Output     json.RawMessage `json:"out,omitempty"`
+	Error      string          `json:"err,omitempty"`
+	Cause      string          `json:"cause,omitempty"`
+	Was        string          `json:"was,omitempty"` // how one ended that waits to be redriven
+	Redriven   int             `json:"r,omitempty"`
+	RedrivenAt int64           `json:"ra,omitempty"`
+	Lost       bool            `json:"lost,omitempty"`    // a redrive has passed it over
+	Threads    []*Thread       `json:"threads,omitempty"` // of one that ended without success: where a redrive goes on
 }
 
 // Size returns how many items the child has.
 func (c *Child) Size() int { return max(1, c.Items) }
+
+func (run *MapRun) express() bool { return run.Type == "EXPRESS" }
 
 // Label returns the label of the Map state, which is part of the names of its children.
 func (run *MapRun) Label() string {
@@ -52,7 +61,7 @@ func (run *MapRun) MachineARN() string {
 // ChildARN returns the ARN of a child.
 func (run *MapRun) ChildARN(index int) string {
 	name, kind := run.ChildName(index), ":execution:"
-	if run.Type == "EXPRESS" {
+	if run.express() {
 		kind, name = ":express:", name+":"+run.ID()
 	}
 	return strings.Replace(run.MachineARN(), ":stateMachine:", kind, 1) + ":" + name
@@ -82,38 +91,87 @@ func (g *Group) child(index int) *Child {
 }
 
 // started notes that a child begins.
-func (g *Group) started(index int, input json.RawMessage, now int64) {
-	if g.Run == nil {
-		return
+func (r *Turn) started(t, c *Thread) {
+	g, now := t.Group, r.Now.UnixMilli()
+	child := g.child(c.Index)
+	if child.ID == 0 {
+		r.X.LastChild++
+		child.ID = r.X.LastChild
 	}
-	c := g.child(index)
-	c.Input, c.Started, c.Status = input, now, Running
+	child.Input, child.Started, child.Status = c.Input, now, Running
+	if g.Run.express() {
+		c.End = now + maxExpress.Milliseconds()
+	}
+	r.event(c, 0, "ExecutionStarted", "input", string(c.Input), "inputDetails", untruncated, "roleArn", r.X.RoleARN)
 }
 
-// stopped notes how a child ended, and counts it and its items.
-func (g *Group) stopped(index int, status string, now int64) {
-	c := g.child(index)
-	c.Stopped, c.Status = now, status
-	switch status {
-	case Succeeded:
-		g.Run.Succeeded++
-		g.Run.ItemsSucceeded += c.Size()
-	case Failed:
-		g.Run.Failed++
-		g.Run.ItemsFailed += c.Size()
-	default:
-		g.Run.Aborted++
-		g.Run.ItemsAborted += c.Size()
+// stopped notes that a child has ended, and writes the last event of its history.
+func (r *Turn) stopped(t, c *Thread, status string, details ...any) {
+	child := t.Group.child(c.Index)
+	child.Stopped, child.Status = r.Now.UnixMilli(), status
+	prev := c.Prev
+	if c.Group != nil {
+		prev = child.LastEvent
 	}
+	r.event(c, prev, map[string]string{Succeeded: "ExecutionSucceeded", Failed: "ExecutionFailed", TimedOut: "ExecutionTimedOut", Aborted: "ExecutionAborted"}[status], details...)
 }
 
-// abort notes that the children that go on are given up.
-func (g *Group) abort(now int64) {
-	for i := range g.Children {
-		if c := &g.Children[i]; c.Started > 0 && c.Stopped == 0 {
-			g.stopped(i, Aborted, now)
+// childEnded ends a child that had no success. failure may be nil; kept is where a redrive goes on.
+func (r *Turn) childEnded(t, c *Thread, status string, failure *asl.Failure, kept []*Thread) {
+	g := t.Group
+	child := g.child(c.Index)
+	child.Threads = kept
+	r.stopped(t, c, status, failureDetails(failure)...)
+	if failure != nil {
+		child.Error, child.Cause = failure.Error, failure.Cause
+	}
+	g.Done++
+	g.Live--
+	r.discard(c)
+}
+
+// failureDetails are the details of an event that something ended with a failure, which may be nil.
+func failureDetails(failure *asl.Failure) []any {
+	details := []any{}
+	if failure != nil && failure.Cause != "" {
+		details = append(details, "cause", failure.Cause)
+	}
+	if failure != nil && failure.Error != "" {
+		details = append(details, "error", failure.Error)
+	}
+	return details
+}
+
+// StopChild ends a child from outside. It tells whether the child was running.
+func (r *Turn) StopChild(runARN string, index int, errorName, cause string) bool {
+	if r.X.Ended() {
+		return false
+	}
+	for _, c := range r.X.Threads {
+		t := r.X.Thread(c.Parent)
+		if t == nil || t.Group == nil || t.Group.Run == nil || t.Group.Run.ARN != runARN || c.Index != index {
+			continue
+		}
+		r.childEnded(t, c, Aborted, &asl.Failure{Error: errorName, Cause: cause}, r.kept(c, nil))
+		r.proceed(t, r.stateOf(t))
+		r.Run()
+		return true
+	}
+	return false
+}
+
+// abort ends the children of a thread's map run that go on.
+func (r *Turn) abort(t *Thread) {
+	for _, c := range append([]*Thread(nil), r.X.Threads...) {
+		if c.Parent == t.ID {
+			r.childEnded(t, c, Aborted, nil, r.kept(c, nil))
 		}
 	}
+	for _, i := range t.Group.Todo {
+		child := t.Group.child(i)
+		child.Status = child.Was
+	}
+	t.Group.Todo = nil
 }
 
 // known returns the children with what came of them.
@@ -123,8 +181,6 @@ func (g *Group) known() []Child {
 		switch c.Status {
 		case Succeeded:
 			c.Output = g.Results[i]
-		case Failed:
-			c.Error, c.Cause = g.ItemErrs[i][0], g.ItemErrs[i][1]
 		case "":
 			c.Input, c.Status = g.Items[i], "PENDING"
 		}
@@ -143,6 +199,38 @@ func (x *Execution) ChildrenOf(arn string) []Child {
 	return nil
 }
 
+// count counts children and their items by what came of them.
+func (run *MapRun) count(children []Child) {
+	run.Executions, run.ItemCounts = Counts{}, Counts{}
+	for i := range children {
+		c := &children[i]
+		run.Executions.add(c, 1)
+		run.ItemCounts.add(c, c.Size())
+	}
+}
+
+func (n *Counts) add(c *Child, by int) {
+	switch c.Status {
+	case Running:
+		n.Running += by
+	case Succeeded:
+		n.Succeeded += by
+	case Failed:
+		n.Failed += by
+	case TimedOut:
+		n.TimedOut += by
+	case Aborted:
+		n.Aborted += by
+	case PendingRedrive:
+		n.PendingRedrive += by
+	default:
+		n.Pending += by
+	}
+	if c.wanting() && !c.redrivable() {
+		n.NotRedrivable += by
+	}
+}
+
 // exceeds tells whether too many items have failed. AWS: of two thresholds either counts; without any no item may fail.
 func (run *MapRun) exceeds(failures, items int) bool {
 	switch {
@@ -158,18 +246,30 @@ func (run *MapRun) exceeds(failures, items int) bool {
 
 // closeRun ends the map run of a thread's group, if it has one, and remembers it.
 func (r *Turn) closeRun(t *Thread, status string) {
-	if t.Group != nil && t.Group.Run != nil {
-		r.X.closeRun(t.Group, status, r.Now.UnixMilli())
+	if t.Group == nil || t.Group.Run == nil {
+		return
 	}
-}
-
-func (x *Execution) closeRun(g *Group, status string, now int64) {
-	g.abort(now)
-	g.Run.Status, g.Run.Stopped, g.Run.Children = status, now, g.known()
+	r.abort(t)
+	x, g, run := r.X, t.Group, t.Group.Run
+	run.Status, run.Stopped, run.Children = status, r.Now.UnixMilli(), g.known()
+	run.count(run.Children)
 	if len(x.Runs) < 100 {
-		x.Runs = append(x.Runs, g.Run)
+		x.Runs = append(x.Runs, run)
 	}
 	g.Run = nil
+}
+
+// MapRuns returns the execution's map runs, the newest last.
+func (x *Execution) MapRuns() []*MapRun {
+	runs := append([]*MapRun(nil), x.Runs...)
+	for _, t := range x.Threads {
+		if t.Group != nil && t.Group.Run != nil {
+			run := *t.Group.Run
+			run.count(t.Group.Children)
+			runs = append(runs, &run)
+		}
+	}
+	return runs
 }
 
 // transformed makes the result of a distributed Map state of its children, as WriterConfig says.
@@ -202,7 +302,7 @@ func Transform(run *MapRun, index int, c *Child, how string) []any {
 func Show(run *MapRun, index int, c *Child) *asl.Object {
 	included := asl.NewObject("Included", true)
 	o := asl.NewObject()
-	if c.Status == Failed {
+	if c.Status == Failed || c.Status == TimedOut {
 		o.Set("Cause", c.Cause)
 		o.Set("Error", c.Error)
 	}
@@ -214,7 +314,10 @@ func Show(run *MapRun, index int, c *Child) *asl.Object {
 		o.Set("Output", string(c.Output))
 	}
 	o.Set("OutputDetails", included)
-	o.Set("RedriveCount", 0)
+	o.Set("RedriveCount", c.Redriven)
+	if c.Redriven > 0 {
+		o.Set("RedriveDate", Timestamp(c.RedrivenAt))
+	}
 	o.Set("RedriveStatus", c.RedriveStatus())
 	if reason := c.RedriveReason(); reason != "" {
 		o.Set("RedriveStatusReason", reason)
@@ -228,20 +331,4 @@ func Show(run *MapRun, index int, c *Child) *asl.Object {
 		o.Set("StopDate", Timestamp(c.Stopped))
 	}
 	return o
-}
-
-// RedriveStatus says whether the child would run again if its parent was redriven.
-func (c *Child) RedriveStatus() string {
-	if c.Status == Failed || c.Status == Aborted || c.Status == TimedOut {
-		return "REDRIVABLE_BY_MAP_RUN"
-	}
-	return "NOT_REDRIVABLE"
-}
-
-// RedriveReason says why it would not; empty if it would.
-func (c *Child) RedriveReason() string {
-	if c.RedriveStatus() == "NOT_REDRIVABLE" {
-		return "Execution is " + c.Status + " and cannot be redriven"
-	}
-	return ""
 }

@@ -82,16 +82,18 @@ func (r *Turn) context(t *Thread) *asl.Object {
 		role = nil
 	}
 	execution := asl.NewObject("Id", x.ARN, "Input", r.decode(x.Input), "Name", x.Name, "RoleArn", role, "StartTime", Timestamp(x.Started))
-	if !r.NoHistory {
-		execution.Set("RedriveCount", json.Number(strconv.Itoa(x.Redriven)))
-		if x.Redriven > 0 {
-			execution.Set("RedriveTime", Timestamp(x.RedrivenAt))
-		}
-	}
 	c := asl.NewObject("Execution", execution,
 		"StateMachine", asl.NewObject("Id", x.MachineARN, "Name", x.MachineName))
+	redriven, at := x.Redriven, x.RedrivenAt
 	if g, i := x.childOf(t); g != nil {
 		r.childContext(c, g, i)
+		redriven, at = g.child(i).Redriven, g.child(i).RedrivenAt
+	}
+	if !r.NoHistory {
+		execution.Set("RedriveCount", json.Number(strconv.Itoa(redriven)))
+		if redriven > 0 {
+			execution.Set("RedriveTime", Timestamp(at))
+		}
 	}
 	c.Set("State", asl.NewObject("Name", name, "EnteredTime", Timestamp(t.Entered)))
 	switch s := r.stateOf(t); s.Type {

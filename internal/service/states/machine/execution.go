@@ -11,6 +11,8 @@ const (
 	Failed    = "FAILED"
 	TimedOut  = "TIMED_OUT"
 	Aborted   = "ABORTED"
+
+	PendingRedrive = "PENDING_REDRIVE" // of a child execution
 )
 
 // An Execution is one execution as it is kept. Times are milliseconds since 1970.
@@ -38,10 +40,15 @@ type Execution struct {
 	Seq      int64     `json:"seq,omitempty"`   // counts waits, so that an old timer is known
 	Draws    uint64    `json:"draws,omitempty"` // counts random values
 
-	Runs []*MapRun `json:"runs,omitempty"` // that are over
+	Runs      []*MapRun `json:"runs,omitempty"`      // that are over
+	LastChild int       `json:"lastChild,omitempty"` // numbers child executions
+
+	// Resuming says that the execution was redriven, and that its threads have not gone on yet.
+	Resuming bool   `json:"resuming,omitempty"`
+	Redriver string `json:"redriver,omitempty"` // the client's token of the last redrive
 
 	LastEvent int64   `json:"lastEvent"`
-	Events    []Event `json:"events,omitempty"` // those that are not in chunks
+	Events    []Event `json:"events,omitempty"` // those that are not in chunks, of the execution and its children
 }
 
 // A Thread is one line of control: the whole execution, a branch or an iteration.
@@ -50,7 +57,7 @@ type Thread struct {
 	Parent  int    `json:"p,omitempty"` // 0: none
 	Index   int    `json:"n,omitempty"` // of the branch or item
 	Machine string `json:"m,omitempty"` // path of its machine in the definition: "Map" or "Parallel/1"
-	Silent  bool   `json:"q,omitempty"` // a child of a distributed Map: its events are not the execution's
+	InChild bool   `json:"q,omitempty"` // it is part of a child of a distributed Map: its events are not the execution's
 
 	State        string                     `json:"s"`
 	Phase        Phase                      `json:"f"`
@@ -64,9 +71,10 @@ type Thread struct {
 	Retries      []int                      `json:"r,omitempty"`  // by retrier
 	RetryCount   int                        `json:"rc,omitempty"`
 
-	At    int64  `json:"at,omitempty"` // when the timer fires
-	Seq   int64  `json:"sq,omitempty"` // of the timer or task
-	Owner string `json:"o,omitempty"`  // who cares for the timer or task: an activation
+	At    int64  `json:"at,omitempty"`  // when the timer fires
+	Seq   int64  `json:"sq,omitempty"`  // of the timer or task
+	Owner string `json:"o,omitempty"`   // who cares for the timer or task: an activation
+	End   int64  `json:"end,omitempty"` // when a child execution, whose first thread this is, has taken too long
 	Task  *Task  `json:"task,omitempty"`
 	Group *Group `json:"group,omitempty"`
 }
@@ -117,11 +125,12 @@ type Group struct {
 	Input     json.RawMessage   `json:"in,omitempty"` // what ItemSelector and branches see
 	Run       *MapRun           `json:"run,omitempty"`
 	LastEvent int64             `json:"last,omitempty"`
-	Writing   bool              `json:"w,omitempty"`    // its results are being written
-	MaxItems  int               `json:"mi,omitempty"`   // of the reader
-	ItemErrs  map[int][2]string `json:"errs,omitempty"` // of failed items of a distributed Map
-	Children  []Child           `json:"kids,omitempty"` // of a distributed Map
-	Exceeded  bool              `json:"exc,omitempty"`  // too many have failed: the results are written, then it fails
+	Writing   bool              `json:"w,omitempty"`       // its results are being written
+	MaxItems  int               `json:"mi,omitempty"`      // of the reader
+	Children  []Child           `json:"kids,omitempty"`    // of a distributed Map
+	Exceeded  bool              `json:"exc,omitempty"`     // too many have failed: the results are written, then it fails
+	Todo      []int             `json:"todo,omitempty"`    // children of a redriven map run that wait for their turn
+	Redrive   string            `json:"redrive,omitempty"` // the map run that a redrive goes on with
 }
 
 // A MapRun is what a distributed Map state is known as.
@@ -137,21 +146,29 @@ type MapRun struct {
 	HasPct   bool    `json:"hasPct,omitempty"`
 	Type     string  `json:"type,omitempty"`
 
-	// Children, and what they had of the items.
-	Total          int  `json:"total"`
-	Succeeded      int  `json:"ok"`
-	Failed         int  `json:"failed"`
-	Aborted        int  `json:"aborted,omitempty"`
-	Running        int  `json:"running"`
-	Items          int  `json:"items,omitempty"`
-	ItemsSucceeded int  `json:"itemsOK,omitempty"`
-	ItemsFailed    int  `json:"itemsFailed,omitempty"`
-	ItemsAborted   int  `json:"itemsAborted,omitempty"`
-	ItemsRunning   int  `json:"itemsRunning,omitempty"`
-	Written        bool `json:"written,omitempty"` // by ResultWriter
+	Redriven   int   `json:"redriven,omitempty"`
+	RedrivenAt int64 `json:"redrivenAt,omitempty"`
+
+	Total      int    `json:"total"`           // children
+	Items      int    `json:"items,omitempty"` // that they have
+	Executions Counts `json:"executions"`      // of a run that is over
+	ItemCounts Counts `json:"itemCounts"`
+	Written    bool   `json:"written,omitempty"` // by ResultWriter
 
 	Children []Child `json:"kids,omitempty"` // of a run that is over, until they are kept elsewhere
 	Kept     string  `json:"kept,omitempty"` // where
+}
+
+// Counts say how many children of a map run, or how many of its items, are where.
+type Counts struct {
+	Pending        int `json:"pending,omitempty"`
+	Running        int `json:"running,omitempty"`
+	Succeeded      int `json:"ok,omitempty"`
+	Failed         int `json:"failed,omitempty"`
+	TimedOut       int `json:"timedOut,omitempty"`
+	Aborted        int `json:"aborted,omitempty"`
+	PendingRedrive int `json:"redrive,omitempty"`
+	NotRedrivable  int `json:"lost,omitempty"` // of those that failed, timed out or were aborted
 }
 
 // Thread returns a thread by its number, or nil.

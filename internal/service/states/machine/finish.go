@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/service/states/asl"
@@ -157,7 +158,8 @@ func (r *Turn) exit(t *Thread, s *asl.State, out json.RawMessage, assigned *asl.
 
 // failed deals with the failure of a thread's state: retry, catch, or the end of the thread.
 func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
-	r.dropChildren(t)
+	r.fell(t, failure)
+	r.dropChildrenOf(t)
 	cause := failure.Cause
 	if !failure.Bare && r.Probe == nil {
 		failure = &asl.Failure{
@@ -169,6 +171,7 @@ func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 		}
 	}
 	if r.retry(t, s, failure) {
+		r.fallen = nil
 		return
 	}
 	for i, c := range s.Catch {
@@ -180,7 +183,9 @@ func (r *Turn) failed(t *Thread, s *asl.State, failure *asl.Failure) {
 		}
 		if again := r.catch(t, s, c, failure); again != nil {
 			r.uncaught(t, s, again)
+			return
 		}
+		r.fallen = nil
 		return
 	}
 	if t.Group != nil {
@@ -276,7 +281,7 @@ func (r *Turn) threadSucceeded(t *Thread, out json.RawMessage) {
 	if t.Parent == 0 {
 		x := r.X
 		x.Status, x.Output, x.Stopped, x.Deadline, x.Threads = Succeeded, out, r.Now.UnixMilli(), 0, nil
-		r.event(t.Prev, "ExecutionSucceeded", "output", string(out), "outputDetails", untruncated)
+		r.event(t, t.Prev, "ExecutionSucceeded", "output", string(out), "outputDetails", untruncated)
 		return
 	}
 	r.childSucceeded(t, out)
@@ -303,7 +308,7 @@ func (r *Turn) endRoot(t *Thread, failure *asl.Failure) {
 
 // drop removes a thread and all below it.
 func (r *Turn) drop(t *Thread) {
-	r.dropChildren(t)
+	r.dropChildrenOf(t)
 	r.closeRun(t, Aborted)
 	for i := range r.X.Threads {
 		if r.X.Threads[i] == t {
@@ -313,13 +318,30 @@ func (r *Turn) drop(t *Thread) {
 	}
 }
 
-func (r *Turn) dropChildren(t *Thread) {
+// dropChildrenOf ends the branches or iterations of a thread. Those of a map run end with it.
+func (r *Turn) dropChildrenOf(t *Thread) {
+	if t.Group == nil || t.Group.Run != nil {
+		return
+	}
 	for _, c := range append([]*Thread(nil), r.X.Threads...) {
 		if c.Parent == t.ID {
-			if t.Group != nil && !c.Silent && c.Item == nil {
+			if c.Item == nil {
 				r.aborted(c)
 			}
 			r.drop(c)
 		}
 	}
+}
+
+// discard removes a thread and all below it, of which nothing is told.
+func (r *Turn) discard(t *Thread) {
+	gone := map[int]bool{t.ID: true}
+	for _, c := range append([]*Thread(nil), r.X.Threads...) { // a parent stands before its children
+		if gone[c.Parent] {
+			r.closeRun(c, Aborted)
+			gone[c.ID] = true
+		}
+	}
+	r.closeRun(t, Aborted)
+	r.X.Threads = slices.DeleteFunc(r.X.Threads, func(c *Thread) bool { return gone[c.ID] })
 }

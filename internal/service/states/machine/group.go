@@ -31,6 +31,7 @@ func (r *Turn) parallel(t *Thread, s *asl.State) *asl.Failure {
 	t.Group = &Group{Count: len(s.Branches), Results: make([]json.RawMessage, len(s.Branches)), Input: asl.Encode(args)}
 	for i, b := range s.Branches {
 		r.spawn(t, inner(t, s.Name+"\x01"+strconv.Itoa(i)), b.StartAt, t.Group.Input)
+		t.Group.Next++
 	}
 	return nil
 }
@@ -39,8 +40,10 @@ func (r *Turn) parallel(t *Thread, s *asl.State) *asl.Failure {
 func (r *Turn) spawn(t *Thread, machine, startAt string, input json.RawMessage) *Thread {
 	g := t.Group
 	r.X.LastID++
-	c := &Thread{ID: r.X.LastID, Parent: t.ID, Index: g.Next, Machine: machine, Silent: t.Silent || g.Run != nil, State: startAt, Input: input, Prev: t.Prev}
-	g.Next++
+	c := &Thread{ID: r.X.LastID, Parent: t.ID, Index: g.Next, Machine: machine, InChild: t.InChild || g.Run != nil, State: startAt, Input: input}
+	if g.Run == nil {
+		c.Prev = t.Prev
+	}
 	g.Live++
 	r.X.Threads = append(r.X.Threads, c)
 	return c
@@ -48,6 +51,15 @@ func (r *Turn) spawn(t *Thread, machine, startAt string, input json.RawMessage) 
 
 // mapState begins a Map state.
 func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
+	if t.Group != nil && t.Group.Redrive != "" {
+		if begun, failure := r.redriveRun(t, s); begun || failure != nil {
+			return failure
+		}
+	}
+	var redriven *MapRun
+	if t.Group != nil {
+		redriven = t.Group.Run
+	}
 	input, failure := r.input(t, s)
 	if failure != nil {
 		return failure
@@ -64,7 +76,9 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 	if failure != nil {
 		return failure
 	}
-	r.on(t, "MapStateStarted", "length", json.Number(strconv.Itoa(len(items))))
+	if redriven == nil {
+		r.on(t, "MapStateStarted", "length", json.Number(strconv.Itoa(len(items))))
+	}
 	if failure = limits(env, s, g, most); failure != nil {
 		return failure
 	}
@@ -82,7 +96,12 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 	if !s.Processor.Distributed {
 		return r.begin(t, s)
 	}
-	r.mapRun(t, s)
+	if redriven != nil {
+		g.Run = redriven
+		g.setMax()
+	} else {
+		r.mapRun(t, s)
+	}
 	if s.Reader == nil {
 		return r.begin(t, s)
 	}
@@ -102,31 +121,6 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 	t.Task = &Task{Resource: s.Reader.Resource, Input: asl.Encode(args), RequestID: r.UUID()}
 	r.park(t, Reading, 0)
 	return nil
-}
-
-// mapRun gives a distributed Map state its name.
-func (r *Turn) mapRun(t *Thread, s *asl.State) {
-	label := s.Label
-	if label == "" {
-		label = r.UUID()
-	}
-	run := t.Group.Run
-	run.ARN = arnOf(r.X, "mapRun") + "/" + label + ":" + r.UUID()
-	run.Started, run.Status, run.Type = r.Now.UnixMilli(), Running, s.Processor.ExecutionType
-	r.on(t, "MapRunStarted", "mapRunArn", run.ARN)
-}
-
-// arnOf makes an ARN beside that of the execution's machine: …:kind:name.
-func arnOf(x *Execution, kind string) string {
-	base := x.MachineARN
-	for i, colons := 0, 0; i < len(base); i++ {
-		if base[i] == ':' {
-			if colons++; colons == 5 {
-				return base[:i+1] + kind + ":" + x.MachineName
-			}
-		}
-	}
-	return base
 }
 
 // itemsOf returns what a Map state iterates over.
@@ -155,32 +149,6 @@ func itemsOf(env *asl.Env, s *asl.State, input any) ([]any, *asl.Failure) {
 		return nil, &asl.Failure{Error: asl.ErrQuery, Location: asl.NoLocation, Cause: "Map state input must be an array but was: " + string(asl.Encode(v))}
 	}
 	return nil, runtimeFailure("Reference path \"%s\" must point to array.", where)
-}
-
-// limits evaluates the numbers of a Map state. AWS: it does so after the event that the state started.
-func limits(env *asl.Env, s *asl.State, g *Group, most float64) *asl.Failure {
-	count, failure := limit(env, &s.ToleratedCount, "integer")
-	if failure != nil {
-		return failure
-	}
-	percentage, failure := limit(env, &s.ToleratedPercentage, "float")
-	if failure != nil {
-		return failure
-	}
-	if s.ToleratedPercentage.Given && (percentage < 0 || percentage > 100) {
-		return runtimeFailure("ToleratedFailurePercentage must be between 0 and 100.")
-	}
-	g.Max = maxInline
-	if s.Processor.Distributed {
-		g.Run = &MapRun{
-			Max: int(most), TolCount: int64(count), TolPct: percentage, HasCount: s.ToleratedCount.Given, HasPct: s.ToleratedPercentage.Given,
-		}
-		g.Max = maxDistributed
-	}
-	if most > 0 {
-		g.Max = min(g.Max, int(most))
-	}
-	return nil
 }
 
 // limit evaluates one number; zero if it is not given.
@@ -236,68 +204,41 @@ func (r *Turn) begin(t *Thread, s *asl.State) *asl.Failure {
 // fill starts as many iterations as may run at once.
 func (r *Turn) fill(t *Thread, s *asl.State) *asl.Failure {
 	g := t.Group
-	for g.Next < g.Count && g.Live < g.Max {
+	for g.Live < g.Max && len(g.Todo) > 0 {
+		r.redriveChild(t, s)
+	}
+	for g.Live < g.Max && g.Next < g.Count {
 		index := g.Next
-		c := r.spawn(t, inner(t, s.Name), s.Processor.StartAt, g.Items[index])
-		c.Item = g.Items[index]
-		if s.ItemSelector != nil {
-			env := r.env(t, r.decode(g.Input))
-			env.Context = env.Context.Clone()
-			env.Context.Set("Map", asl.NewObject("Item", asl.NewObject("Index", json.Number(strconv.Itoa(index)), "Value", r.decode(c.Item))))
-			v, failure := s.ItemSelector.Eval(env)
-			if failure != nil {
-				return failure
-			}
-			c.Input = asl.Encode(v)
+		input, failure := r.selected(t, s, index)
+		if failure != nil {
+			return failure
 		}
-		g.started(index, c.Input, r.Now.UnixMilli())
+		c := r.spawn(t, inner(t, s.Name), s.Processor.StartAt, input)
+		c.Item = g.Items[index]
+		g.Next++
 		if g.Run == nil {
 			r.on(c, "MapIterationStarted", "index", json.Number(strconv.Itoa(index)), "name", s.Name)
+		} else {
+			r.started(t, c)
 		}
 	}
 	return nil
 }
 
-// batch puts items together.
-func (r *Turn) batch(t *Thread, s *asl.State) *asl.Failure {
-	g, env := t.Group, r.env(t, r.decode(t.Group.Input))
-	most, failure := limit(env, &s.Batcher.MaxItems, "integer")
+// selected returns the input of an iteration.
+func (r *Turn) selected(t *Thread, s *asl.State, index int) (json.RawMessage, *asl.Failure) {
+	g := t.Group
+	if s.ItemSelector == nil {
+		return g.Items[index], nil
+	}
+	env := r.env(t, r.decode(g.Input))
+	env.Context = env.Context.Clone()
+	env.Context.Set("Map", asl.NewObject("Item", asl.NewObject("Index", json.Number(strconv.Itoa(index)), "Value", r.decode(g.Items[index]))))
+	v, failure := s.ItemSelector.Eval(env)
 	if failure != nil {
-		return failure
+		return nil, failure
 	}
-	size, failure := limit(env, &s.Batcher.MaxBytes, "integer")
-	if failure != nil {
-		return failure
-	}
-	var with any
-	if s.Batcher.Input != nil {
-		if with, failure = s.Batcher.Input.Eval(env); failure != nil {
-			return failure
-		}
-	}
-	var batches []json.RawMessage
-	for i := 0; i < len(g.Items); {
-		var list []any
-		bytes := 0
-		for ; i < len(g.Items); i++ {
-			if len(list) > 0 && (most > 0 && len(list) >= int(most) || size > 0 && bytes+len(g.Items[i]) > int(size)) {
-				break
-			}
-			bytes += len(g.Items[i])
-			list = append(list, json.RawMessage(g.Items[i]))
-		}
-		b := asl.NewObject()
-		if with != nil {
-			b.Set("BatchInput", with)
-		}
-		b.Set("Items", list)
-		if g.Run != nil {
-			g.Children[len(batches)].Items = len(list)
-		}
-		batches = append(batches, asl.Encode(b))
-	}
-	g.Items = batches
-	return nil
+	return asl.Encode(v), nil
 }
 
 // childSucceeded ends a branch or iteration.
@@ -307,14 +248,16 @@ func (r *Turn) childSucceeded(c *Thread, out json.RawMessage) {
 	g.Results[c.Index] = out
 	g.Live--
 	g.Done++
-	g.LastEvent = c.Prev
-	t.Prev = max(t.Prev, c.Prev)
+	if g.Run == nil {
+		g.LastEvent = c.Prev
+		t.Prev = max(t.Prev, c.Prev)
+	}
 	if s.Type == "Map" {
-		t.Prev = c.Prev
 		if g.Run != nil {
-			g.stopped(c.Index, Succeeded, r.Now.UnixMilli())
-		} else if !c.Silent {
-			g.LastEvent = r.event(c.Prev, "MapIterationSucceeded", "index", json.Number(strconv.Itoa(c.Index)), "name", s.Name)
+			r.stopped(t, c, Succeeded, "output", string(out), "outputDetails", untruncated)
+		} else {
+			t.Prev = c.Prev
+			g.LastEvent = r.event(c, c.Prev, "MapIterationSucceeded", "index", json.Number(strconv.Itoa(c.Index)), "name", s.Name)
 		}
 		g.Items[c.Index] = nil
 	}
@@ -345,80 +288,31 @@ func (r *Turn) childFailed(c *Thread, failure *asl.Failure) {
 		r.aborted(c)
 		t.Prev = max(t.Prev, c.Prev)
 		r.drop(c)
-		r.dropChildren(t)
+		r.dropChildrenOf(t)
 		r.failed(t, s, failure)
 		return
 	}
-	if g.Run == nil {
-		if !c.Silent {
-			r.event(c.Prev, "MapIterationFailed", "index", json.Number(strconv.Itoa(c.Index)), "name", s.Name)
-		}
-		t.Prev = c.Prev
-		r.drop(c)
-		for _, other := range append([]*Thread(nil), r.X.Threads...) {
-			if other.Parent == t.ID && !other.Silent {
-				r.event(other.Prev, "MapIterationAborted", "index", json.Number(strconv.Itoa(other.Index)), "name", s.Name)
-			}
-		}
-		r.dropChildren(t)
-		r.failed(t, s, failure)
+	if g.Run != nil {
+		r.childWanting(t, c, Failed, failure)
 		return
 	}
-	g.stopped(c.Index, Failed, r.Now.UnixMilli())
-	g.Failures += g.child(c.Index).Size()
-	g.Done++
-	g.Live--
-	if g.ItemErrs == nil {
-		g.ItemErrs = map[int][2]string{}
-	}
-	g.ItemErrs[c.Index] = [2]string{failure.Error, failure.Cause}
+	r.event(c, c.Prev, "MapIterationFailed", "index", json.Number(strconv.Itoa(c.Index)), "name", s.Name)
+	t.Prev = c.Prev
 	r.drop(c)
-	if g.Run.exceeds(g.Failures, g.Run.Items) {
-		r.dropChildren(t)
-		g.Live = 0
-		g.abort(r.Now.UnixMilli())
-		g.Exceeded = true
-		if failure := r.exceeded(t, s); failure != nil {
-			r.failed(t, s, failure)
+	for _, other := range append([]*Thread(nil), r.X.Threads...) {
+		if other.Parent == t.ID {
+			r.event(other, other.Prev, "MapIterationAborted", "index", json.Number(strconv.Itoa(other.Index)), "name", s.Name)
 		}
-		return
 	}
-	r.proceed(t, s)
-}
-
-// exceeded ends a distributed Map state of which too many items have failed. AWS: ResultWriter tells of them, too.
-func (r *Turn) exceeded(t *Thread, s *asl.State) *asl.Failure {
-	if writing, failure := r.write(t, s); writing || failure != nil {
-		return failure
-	}
-	failure := &asl.Failure{Error: asl.ErrTolerated, Bare: true, Cause: "The specified tolerated failure threshold was exceeded"}
-	r.on(t, "MapRunFailed", "cause", failure.Cause, "error", failure.Error)
-	return failure
-}
-
-// write begins to write the results of a distributed Map state, if it has a place for them and has not written them.
-func (r *Turn) write(t *Thread, s *asl.State) (writing bool, failure *asl.Failure) {
-	g := t.Group
-	if s.Writer == nil || s.Writer.Resource == "" || g.Run == nil || g.Writing {
-		return false, nil
-	}
-	args, failure := r.writerArgs(t, s)
-	if failure != nil {
-		return false, failure
-	}
-	t.Task = &Task{Resource: s.Writer.Resource, Input: args, RequestID: r.UUID()}
-	g.Writing = true
-	r.park(t, Reading, 0)
-	return true, nil
+	r.dropChildrenOf(t)
+	r.failed(t, s, failure)
 }
 
 // aborted writes that the state a thread is in ends with the thread.
 func (r *Turn) aborted(c *Thread) {
 	switch s := r.stateOf(c); s.Type {
 	case "Task", "Wait", "Parallel", "Map":
-		if !c.Silent {
-			r.event(c.Prev, s.Type+"StateAborted")
-		}
+		r.event(c, c.Prev, s.Type+"StateAborted")
 	}
 }
 
@@ -426,15 +320,7 @@ func (r *Turn) aborted(c *Thread) {
 func (r *Turn) groupFailedEvent(t *Thread, s *asl.State) {
 	r.closeRun(t, Failed)
 	t.Group = nil
-	if t.Silent {
-		return
-	}
-	switch s.Type {
-	case "Parallel":
-		t.Prev = r.event(t.Prev, "ParallelStateFailed")
-	case "Map":
-		t.Prev = r.event(t.Prev, "MapStateFailed")
-	}
+	r.on(t, s.Type+"StateFailed")
 }
 
 // groupDone ends a Parallel or Map state with its results.
@@ -448,7 +334,7 @@ func (r *Turn) groupDone(t *Thread, s *asl.State) *asl.Failure {
 	}
 	list := make([]any, 0, len(g.Results))
 	for i, text := range g.Results {
-		if _, failed := g.ItemErrs[i]; !failed {
+		if g.Run == nil || g.Children[i].Status == Succeeded {
 			list = append(list, r.decode(text))
 		}
 	}
@@ -462,99 +348,15 @@ func (r *Turn) groupSucceeded(t *Thread, s *asl.State, result any) *asl.Failure 
 		r.closeRun(t, Succeeded)
 		r.on(t, "MapRunSucceeded")
 	}
-	if !t.Silent {
-		if s.Type == "Parallel" {
-			r.event(t.Prev, "ParallelStateSucceeded")
-		} else {
-			if !distributed && g.LastEvent > 0 {
-				t.Prev = g.LastEvent
-			}
-			r.event(t.Prev, "MapStateSucceeded")
-		}
+	if s.Type == "Map" && !distributed && g.LastEvent > 0 {
+		t.Prev = g.LastEvent
 	}
+	r.event(t, t.Prev, s.Type+"StateSucceeded")
 	t.Phase = Children
 	return r.succeeded(t, s, result, true)
-}
-
-func (r *Turn) writerArgs(t *Thread, s *asl.State) (json.RawMessage, *asl.Failure) {
-	if s.Writer.Args == nil {
-		return []byte("{}"), nil
-	}
-	v, failure := s.Writer.Args.Eval(r.env(t, r.decode(t.Group.Input)))
-	if failure != nil {
-		return nil, failure
-	}
-	return asl.Encode(v), nil
-}
-
-// read takes what was outside: the items of a distributed Map state, or the place where its results now are.
-func (r *Turn) read(t *Thread, res Result) {
-	s, g := r.stateOf(t), t.Group
-	if res.Failure != nil {
-		res.Failure.Bare = true
-		r.on(t, "MapRunFailed", "cause", res.Failure.Cause, "error", res.Failure.Error)
-		r.failed(t, s, res.Failure)
-		return
-	}
-	var failure *asl.Failure
-	switch {
-	case !g.Writing:
-		g.Items = res.Items
-		t.Phase, t.Task = Children, nil
-		failure = r.begin(t, s)
-	case g.Exceeded:
-		g.Run.Written = true
-		failure = r.exceeded(t, s)
-	default:
-		g.Run.Written = true
-		failure = r.groupSucceeded(t, s, r.decode(res.Output))
-	}
-	if failure != nil {
-		r.failed(t, s, failure)
-	}
-}
-
-// MapRuns returns the execution's map runs, the newest last.
-func (x *Execution) MapRuns() []*MapRun {
-	runs := append([]*MapRun(nil), x.Runs...)
-	for _, t := range x.Threads {
-		if t.Group != nil && t.Group.Run != nil {
-			run := *t.Group.Run
-			run.Running = t.Group.Live
-			for i := range t.Group.Children {
-				if c := &t.Group.Children[i]; c.Status == Running {
-					run.ItemsRunning += c.Size()
-				}
-			}
-			runs = append(runs, &run)
-		}
-	}
-	return runs
 }
 
 // String shows where an execution is, for tests and logs.
 func (x *Execution) String() string {
 	return fmt.Sprintf("%s %s, %d threads, %d events", x.ARN, x.Status, len(x.Threads), x.LastEvent)
-}
-
-// UpdateMapRun changes the limits of a map run that is not over. What is nil stays.
-func (x *Execution) UpdateMapRun(arn string, most, count *int64, percentage *float64) {
-	for _, t := range x.Threads {
-		if t.Group == nil || t.Group.Run == nil || t.Group.Run.ARN != arn {
-			continue
-		}
-		g, run := t.Group, t.Group.Run
-		if most != nil {
-			run.Max, g.Max = int(*most), maxDistributed
-			if *most > 0 {
-				g.Max = min(g.Max, int(*most))
-			}
-		}
-		if count != nil {
-			run.TolCount, run.HasCount = *count, true
-		}
-		if percentage != nil {
-			run.TolPct, run.HasPct = *percentage, true
-		}
-	}
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 )
@@ -12,6 +13,7 @@ type Event struct {
 	Prev    int64           `json:"p"`
 	At      int64           `json:"t"` // milliseconds
 	Type    string          `json:"y"`
+	Child   int             `json:"c,omitempty"` // the child execution whose history it is in; zero: the execution itself
 	Details json.RawMessage `json:"d,omitempty"`
 }
 
@@ -20,38 +22,54 @@ const maxEvents = 25_000
 
 const tooManyEvents = "The execution reached the maximum number of history events (25000)."
 
-// event adds an event to the history and returns its number. details are names and values in turns.
-func (r *Turn) event(prev int64, kind string, details ...any) int64 {
+// event adds an event to the history of the execution that a thread is part of, and returns its number. Without a thread it is the whole
+// execution's. details are names and values in turns.
+func (r *Turn) event(t *Thread, prev int64, kind string, details ...any) int64 {
+	if t != nil && t.InChild {
+		if g, i := r.X.childOf(t); g != nil {
+			return r.childEvent(g, i, prev, kind, details)
+		}
+	}
 	x := r.X
 	x.LastEvent++
-	e := Event{ID: x.LastEvent, Prev: prev, At: r.Now.UnixMilli(), Type: kind}
+	r.note(x.ARN, r.NoHistory, newEvent(x.LastEvent, prev, r.Now, kind, details))
+	if x.LastEvent >= maxEvents-1 && !x.Ended() && !r.NoHistory {
+		r.overflowing = true
+	}
+	return x.LastEvent
+}
+
+// childEvent adds an event to the history of a child execution. AWS: express ones have none.
+func (r *Turn) childEvent(g *Group, index int, prev int64, kind string, details []any) int64 {
+	c := g.child(index)
+	c.LastEvent++
+	e := newEvent(c.LastEvent, prev, r.Now, kind, details)
+	e.Child = c.ID
+	r.note(g.Run.ChildARN(index), g.Run.express(), e)
+	return c.LastEvent
+}
+
+func newEvent(id, prev int64, now time.Time, kind string, details []any) Event {
+	e := Event{ID: id, Prev: prev, At: now.UnixMilli(), Type: kind}
 	if details != nil {
 		e.Details = asl.Encode(asl.NewObject(details...))
 	}
-	if r.NoHistory {
-		r.log(e)
-		return e.ID
-	}
-	x.Events = append(x.Events, e)
-	r.log(e)
-	if x.LastEvent >= maxEvents-1 && !x.Ended() && !r.overflowing {
-		r.overflowing = true
-	}
-	return e.ID
+	return e
 }
 
-func (r *Turn) log(e Event) {
+// note keeps an event, unless it is for the log only.
+func (r *Turn) note(arn string, logOnly bool, e Event) {
+	if !logOnly {
+		r.X.Events = append(r.X.Events, e)
+	}
 	if r.Log != nil {
-		r.Log(e)
+		r.Log(arn, e)
 	}
 }
 
 // on adds an event of a thread.
 func (r *Turn) on(t *Thread, kind string, details ...any) {
-	if t.Silent {
-		return
-	}
-	t.Prev = r.event(t.Prev, kind, details...)
+	t.Prev = r.event(t, t.Prev, kind, details...)
 }
 
 // untruncated is the companion of every input and output in a history.

@@ -1,8 +1,8 @@
 package machine
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/service/states/asl"
@@ -19,8 +19,8 @@ type Turn struct {
 	Owner string
 	// NoHistory is for executions without history: express ones.
 	NoHistory bool
-	// Log gets every event.
-	Log func(Event)
+	// Log gets every event, with the ARN of the execution or child execution that it is of.
+	Log func(arn string, e Event)
 	// Context replaces the context object, and Region is where events say that tasks are.
 	Context *asl.Object
 	Region  string
@@ -33,6 +33,7 @@ type Turn struct {
 	Probe *Probe
 
 	overflowing bool
+	fallen      []*Thread // where a failure that is being dealt with began
 }
 
 // maxPayload is how large inputs and outputs may be.
@@ -48,7 +49,7 @@ const maxSteps = 10_000
 func (r *Turn) Begin() {
 	x := r.X
 	x.Status = Running
-	r.event(0, "ExecutionStarted", "input", string(x.Input), "inputDetails", untruncated, "roleArn", x.RoleARN)
+	r.event(nil, 0, "ExecutionStarted", "input", string(x.Input), "inputDetails", untruncated, "roleArn", x.RoleARN)
 	input := asl.Encode(r.decode(x.Input))
 	x.LastID = 1
 	x.Threads = []*Thread{{ID: 1, State: r.Def.StartAt, Input: input}}
@@ -64,7 +65,7 @@ func (r *Turn) Begin() {
 // Run takes every thread as far as it goes. It tells whether there is more to do at once, which is so only after very many steps.
 func (r *Turn) Run() (more bool) {
 	for range maxSteps {
-		if r.X.Ended() {
+		if r.X.Ended() || r.X.Resuming {
 			return false
 		}
 		t := r.runnable()
@@ -75,8 +76,24 @@ func (r *Turn) Run() (more bool) {
 			r.end(Failed, ErrRuntimeOverflow())
 			return false
 		}
+		if t.InChild && r.childOverflows(t) {
+			continue
+		}
 		r.step(t)
 	}
+	return true
+}
+
+// childOverflows ends the child execution that a thread is part of if its history is full.
+func (r *Turn) childOverflows(t *Thread) bool {
+	g, i := r.X.childOf(t)
+	if g == nil || g.Run.express() || g.child(i).LastEvent < maxEvents-1 {
+		return false
+	}
+	for r.X.Thread(t.Parent).Group != g {
+		t = r.X.Thread(t.Parent)
+	}
+	r.childFailed(t, ErrRuntimeOverflow())
 	return true
 }
 
@@ -106,11 +123,9 @@ func (r *Turn) step(t *Thread) {
 		t.Entered = r.Now.UnixMilli()
 		t.Retries, t.RetryCount = nil, 0
 		t.Task, t.Group = nil, nil
-		if !t.Silent {
-			prev := t.Prev
-			t.Prev = r.event(prev, s.Type+"StateEntered", "input", string(t.Input), "inputDetails", untruncated, "name", s.Name)
-			t.EnteredEvent, t.EnteredPrev = t.Prev, prev
-		}
+		prev := t.Prev
+		t.Prev = r.event(t, prev, s.Type+"StateEntered", "input", string(t.Input), "inputDetails", untruncated, "name", s.Name)
+		t.EnteredEvent, t.EnteredPrev, t.Phase = t.Prev, prev, Again
 	}
 	var failure *asl.Failure
 	switch s.Type {
@@ -136,22 +151,27 @@ func (r *Turn) step(t *Thread) {
 	}
 }
 
-// Next returns when the turn's execution has to be woken, at the latest, for a thread: the timers of one activation.
+// timers returns when a thread has to be looked at again: the timers of one activation.
 func (t *Thread) timers() []int64 {
+	var at []int64
 	switch t.Phase {
 	case Waiting, Retrying:
-		return []int64{t.At}
+		at = append(at, t.At)
 	case Calling, Callback:
-		var at []int64
 		if t.Task.Deadline > 0 {
 			at = append(at, t.Task.Deadline)
 		}
 		if t.Task.HeartbeatAt > 0 && t.Phase == Callback {
 			at = append(at, t.Task.HeartbeatAt)
 		}
-		return at
 	}
-	return nil
+	if t.End > 0 { // what is sooner looks at the thread again
+		at = slices.DeleteFunc(at, func(ms int64) bool { return ms > t.End })
+		if len(at) == 0 {
+			at = append(at, t.End)
+		}
+	}
+	return at
 }
 
 // A Timer is when a thread has to be looked at again.
@@ -216,11 +236,16 @@ func (r *Turn) Tick() {
 		r.end(TimedOut, nil)
 		return
 	}
+	if x.Resuming {
+		return
+	}
 	for _, t := range append([]*Thread(nil), x.Threads...) {
 		if x.Ended() || x.Thread(t.ID) != t {
 			continue
 		}
 		switch {
+		case t.End > 0 && t.End <= now:
+			r.childTimedOut(t)
 		case t.Phase == Waiting && t.At <= now:
 			r.waited(t)
 		case t.Phase == Retrying && t.At <= now:
@@ -243,8 +268,8 @@ func (r *Turn) park(t *Thread, phase Phase, at int64) {
 // Abort stops the execution from outside.
 func (r *Turn) Abort(errorName, cause *string) {
 	x := r.X
-	x.keepRoot(r.Now.UnixMilli())
-	x.Status, x.Stopped, x.Error, x.Cause, x.Deadline = Aborted, r.Now.UnixMilli(), errorName, cause, 0
+	r.halt()
+	x.Status, x.Stopped, x.Error, x.Cause, x.Deadline, x.Resuming = Aborted, r.Now.UnixMilli(), errorName, cause, 0, false
 	details := []any{}
 	if cause != nil {
 		details = append(details, "cause", *cause)
@@ -252,7 +277,7 @@ func (r *Turn) Abort(errorName, cause *string) {
 	if errorName != nil {
 		details = append(details, "error", *errorName)
 	}
-	r.event(x.LastEvent, "ExecutionAborted", details...)
+	r.event(nil, x.LastEvent, "ExecutionAborted", details...)
 }
 
 // end ends the execution without output.
@@ -262,53 +287,17 @@ func (r *Turn) end(status string, failure *asl.Failure) {
 	if root := x.Thread(1); root != nil && root.Prev > 0 && root.Group == nil {
 		prev = root.Prev
 	}
-	x.keepRoot(r.Now.UnixMilli())
-	x.Status, x.Stopped, x.Deadline = status, r.Now.UnixMilli(), 0
+	r.halt()
+	x.Status, x.Stopped, x.Deadline, x.Resuming = status, r.Now.UnixMilli(), 0, false
 	kind := "ExecutionFailed"
 	if status == TimedOut {
 		kind = "ExecutionTimedOut"
 	}
-	details := []any{}
-	if failure != nil {
-		if failure.Cause != "" {
-			x.Cause = new(failure.Cause)
-			details = append(details, "cause", failure.Cause)
-		}
-		if failure.Error != "" {
-			x.Error = new(failure.Error)
-			details = append(details, "error", failure.Error)
-		}
+	if failure != nil && failure.Cause != "" {
+		x.Cause = new(failure.Cause)
 	}
-	r.event(prev, kind, details...)
-}
-
-// keepRoot keeps, of an execution that fails, what is needed to take it up where it failed: the root's state and its input.
-func (x *Execution) keepRoot(now int64) {
-	root := x.Thread(1)
-	for _, t := range x.Threads {
-		if t.Group != nil && t.Group.Run != nil {
-			x.closeRun(t.Group, Aborted, now)
-		}
+	if failure != nil && failure.Error != "" {
+		x.Error = new(failure.Error)
 	}
-	x.Threads = nil
-	if root != nil {
-		x.Threads = []*Thread{{ID: 1, State: root.State, Input: root.Input, Vars: root.Vars, Prev: root.Prev}}
-	}
-}
-
-// Resume takes a failed execution up again at the state that failed.
-func (r *Turn) Resume() {
-	x := r.X
-	x.Status, x.Stopped, x.Error, x.Cause, x.Output = Running, 0, nil, nil, nil
-	x.Redriven++
-	x.RedrivenAt = r.Now.UnixMilli()
-	id := r.event(x.LastEvent, "ExecutionRedriven", "redriveCount", json.Number(fmt.Sprint(x.Redriven)))
-	if len(x.Threads) == 0 {
-		x.Threads = []*Thread{{ID: 1, State: r.Def.StartAt, Input: asl.Encode(r.decode(x.Input))}}
-	}
-	x.Threads[0].Prev = id
-	if r.Def.TimeoutSeconds > 0 {
-		x.Deadline = r.Now.UnixMilli() + 1000*r.Def.TimeoutSeconds
-	}
-	r.Run()
+	r.event(nil, prev, kind, failureDetails(failure)...)
 }

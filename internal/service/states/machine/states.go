@@ -208,5 +208,6 @@ func (r *Turn) fail(t *Thread, s *asl.State) {
 		}
 		*part.to = name
 	}
+	r.fell(t, failure)
 	r.threadFailed(t, failure)
 }
