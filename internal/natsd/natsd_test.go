@@ -2,13 +2,18 @@ package natsd_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +139,7 @@ func TestEmbedded_Damage(t *testing.T) {
 		{name: "index", damage: change("msgs/index.db", func(b []byte) []byte { b[10] ^= 0xff; return b }), docs: 100, warns: "corrupt state file"},
 		{name: "no_index", damage: func(t *testing.T, s string) { os.Remove(filepath.Join(s, "msgs", "index.db")) }, docs: 100},
 		{name: "half_made_stream", damage: func(t *testing.T, s string) { os.MkdirAll(filepath.Join(filepath.Dir(s), "half", "msgs"), 0o700) }, docs: 100},
+		{name: "no_metadata_sum", damage: func(t *testing.T, s string) { os.Remove(filepath.Join(s, "meta.sum")) }, docs: 100},
 		{name: "no_metadata", damage: func(t *testing.T, s string) { os.Remove(filepath.Join(s, "meta.inf")) }, docs: 100}, // found again when the store is opened
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,6 +167,54 @@ func TestEmbedded_Damage(t *testing.T) {
 			if tt.warns != "" && !strings.Contains(log.String(), tt.warns) {
 				t.Errorf("log says %q, want %q", log.String(), tt.warns)
 			}
+		})
+	}
+}
+
+// TestEmbedded_HalfMade kills a process, as it were, at both moments of the making of a stream or of its consumer: what those take that come after
+// it is there for whoever comes after those.
+func TestEmbedded_HalfMade(t *testing.T) {
+	for _, missing := range []string{"meta.inf meta.sum", "meta.sum"} {
+		t.Run(missing, func(t *testing.T) {
+			dir := t.TempDir()
+			open := func(f func(bus.Queue)) {
+				t.Helper()
+				e := embed(t, dir)
+				defer e.Close()
+				q, err := busnats.New(e.Conn()).Queue(t.Context(), "x")
+				if err != nil {
+					t.Fatal(err)
+				}
+				f(q)
+			}
+			open(func(bus.Queue) {})
+			stream := filepath.Join(dir, "jetstream", "$G", "streams", "queue-x")
+			for _, made := range []string{stream, filepath.Join(stream, "obs", "workers")} {
+				for name := range strings.FieldsSeq(missing) {
+					if err := os.Remove(filepath.Join(made, name)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			open(func(q bus.Queue) {
+				if err := q.Send(t.Context(), "a", []byte("job"), time.Time{}); err != nil {
+					t.Fatal(err)
+				}
+			})
+			open(func(q bus.Queue) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				err := q.Run(ctx, 1, func(_ context.Context, j bus.Job) error {
+					if string(j.Data) != "job" {
+						t.Errorf("job %+v", j)
+					}
+					cancel()
+					return nil
+				})
+				if !errors.Is(err, context.Canceled) {
+					t.Errorf("the job is lost: %v", err)
+				}
+			})
 		})
 	}
 }
@@ -332,6 +386,85 @@ func TestGrouped_Damage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCluster runs both suites on a cluster of three servers, and stops one in the middle.
+func TestCluster(t *testing.T) {
+	urls, servers := cluster(t)
+	e, err := natsd.External(t.Context(), urls, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	if n := e.Replicas(); n != 3 {
+		t.Fatalf("%d replicas, want 3", n)
+	}
+	t.Run("store", func(t *testing.T) {
+		storetest.Run(t, func(testing.TB) store.Stores { return storenats.NewReplicated(e.Conn(), e.Replicas()) })
+	})
+	t.Run("bus", func(t *testing.T) {
+		bustest.Run(t, func(testing.TB) bus.Bus { return busnats.NewReplicated(e.Conn(), e.Replicas()) })
+	})
+	t.Run("without one server", func(t *testing.T) {
+		st, err := storenats.NewReplicated(e.Conn(), e.Replicas()).Open(t.Context(), "kept")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Put(t.Context(), st, "before", []byte("x"), store.Always); err != nil {
+			t.Fatal(err)
+		}
+		servers[0].Shutdown()
+		servers[0].WaitForShutdown()
+		eventually(t, "a write without one server", func() bool {
+			_, err := store.Put(t.Context(), st, "after", []byte("y"), store.Always)
+			return err == nil
+		})
+		if doc, err := st.Get(t.Context(), "before"); err != nil || string(doc.Data) != "x" {
+			t.Errorf("what was written before: %q, %v", doc.Data, err)
+		}
+	})
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within a minute", what)
+		}
+	}
+}
+
+// cluster starts three servers that know each other.
+func cluster(t *testing.T) (urls string, servers []*server.Server) {
+	t.Helper()
+	var routes []*url.URL
+	var ports []int
+	for range 3 { // each must know all before it starts
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		routes = append(routes, &url.URL{Scheme: "nats", Host: ln.Addr().String()})
+		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
+		ln.Close()
+	}
+	for i, port := range ports {
+		s, err := server.NewServer(&server.Options{
+			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+			Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port}, Routes: routes,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		servers = append(servers, s)
+		urls += s.ClientURL() + ","
+	}
+	eventually(t, "the cluster has a leader", func() bool {
+		return slices.ContainsFunc(servers, (*server.Server).JetStreamIsLeader)
+	})
+	return strings.TrimSuffix(urls, ","), servers
 }
 
 // TestExternal runs both suites over the network against a server that is not ours.

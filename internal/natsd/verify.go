@@ -41,7 +41,7 @@ func streamNames(dir string) ([]string, error) {
 	return names, nil
 }
 
-// verify reads all message blocks in dir.
+// verify reads all message blocks in dir, and finishes what a killed process had begun.
 func verify(dir string, log *slog.Logger) error {
 	names, err := streamNames(dir)
 	if err != nil {
@@ -49,6 +49,9 @@ func verify(dir string, log *slog.Logger) error {
 	}
 	for _, name := range names {
 		if err := verifyStream(dir, name, log); err != nil {
+			return err
+		}
+		if err := finishMeta(dir, name); err != nil {
 			return err
 		}
 	}
