@@ -27,6 +27,9 @@ import (
 // killDir makes this program a process that puts events in the directory named there until it is killed.
 const killDir = "SALLYPORT_TEST_EVENTS_DIR"
 
+// killTell makes it say what comes into the queue and the group of logs, too.
+const killTell = "SALLYPORT_TEST_EVENTS_TELL"
+
 const killEvents = 150
 
 func TestMain(m *testing.M) {
@@ -47,7 +50,7 @@ func (p *printer) EnqueueFrom(ctx context.Context, _, _, _ string, event []byte)
 	return nil
 }
 
-// serveEvents puts every event, as somebody who does not know what the process before him has put, and says in the end what came
+// serveEvents puts every event, as somebody who does not know what the process before him has put, and says if asked what came
 // into the queue and the group of logs.
 func serveEvents(dir string) error {
 	engine, err := natsd.Embedded(natsd.Config{Dir: dir})
@@ -93,47 +96,36 @@ func serveEvents(dir string) error {
 			return err
 		}
 	}
-	var lines, messages []string
-	for end := time.Now().Add(time.Minute); len(lines) < killEvents && time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+	if os.Getenv(killTell) == "" {
+		select {}
+	}
+	told := map[any]bool{}
+	for {
 		out, err := call("", "logs", "FilterLogEvents", object{"logGroupName": "lines"})
 		if err != nil {
 			return err
 		}
-		lines = nil
 		for _, e := range out["events"].([]any) {
-			lines = append(lines, e.(object)["message"].(string))
+			id := e.(object)["eventId"]
+			if told[id] {
+				continue
+			}
+			told[id] = true
+			var event struct{ Detail struct{ N int } }
+			if err := json.Unmarshal([]byte(e.(object)["message"].(string)), &event); err != nil {
+				return err
+			}
+			fmt.Println("line", event.Detail.N)
 		}
-	}
-	time.Sleep(8 * time.Second) // what is done again comes within the time that a dead worker has for its job
-	for {
-		out, err := call("", "sqs", "ReceiveMessage", object{"QueueUrl": "https://x/" + account + "/q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1})
+		out, err = call("", "sqs", "ReceiveMessage", object{"QueueUrl": "https://x/" + account + "/q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "VisibilityTimeout": 3600})
 		if err != nil {
 			return err
 		}
 		some, _ := out["Messages"].([]any)
-		if len(some) == 0 {
-			break
-		}
 		for _, m := range some {
-			messages = append(messages, m.(object)["Body"].(string))
+			fmt.Println("message", m.(object)["Body"])
 		}
 	}
-	out, err := call("", "logs", "FilterLogEvents", object{"logGroupName": "lines"})
-	if err != nil {
-		return err
-	}
-	for _, e := range out["events"].([]any) {
-		var event struct{ Detail struct{ N int } }
-		if err := json.Unmarshal([]byte(e.(object)["message"].(string)), &event); err != nil {
-			return err
-		}
-		fmt.Println("line", event.Detail.N)
-	}
-	for _, m := range messages {
-		fmt.Println("message", m)
-	}
-	fmt.Println("done")
-	select {}
 }
 
 // TestKill kills the process with -9 while it takes and delivers events: nobody misses one, queues and groups of logs get each once,
@@ -144,30 +136,30 @@ func TestKill_EV032_EV056(t *testing.T) {
 	}
 	dir := t.TempDir()
 	requests, lines, messages := map[string]map[string]bool{}, map[string]int{}, map[string]int{}
-	for round := 0; ; round++ {
-		if done := killRound(t, dir, round, func(line string) {
-			what, rest, _ := strings.Cut(line, " ")
-			switch what {
-			case "call":
-				request, n, _ := strings.Cut(rest, " ")
-				if requests[n] == nil {
-					requests[n] = map[string]bool{}
-				}
-				requests[n][request] = true
-			case "line":
-				lines[rest]++
-			case "message":
-				messages[rest]++
-			default:
-				t.Fatalf("the process says %q", line)
+	told := func(line string) (complete bool) {
+		what, rest, _ := strings.Cut(line, " ")
+		switch what {
+		case "call":
+			request, n, _ := strings.Cut(rest, " ")
+			if requests[n] == nil {
+				requests[n] = map[string]bool{}
 			}
-		}); done {
-			break
+			requests[n][request] = true
+		case "line":
+			lines[rest]++
+		case "message":
+			messages[rest]++
+		default:
+			t.Errorf("the process says %q", line)
 		}
-		if round > 8 {
-			t.Fatal("the events do not come")
+		return len(requests) == killEvents && len(lines) == killEvents && len(messages) == killEvents
+	}
+	for round := range 5 {
+		if len(requests) < killEvents {
+			killRound(t, dir, 15+11*round, told)
 		}
 	}
+	killRound(t, dir, 0, told)
 	for i := range killEvents {
 		n := fmt.Sprint(i)
 		if len(requests[n]) != 1 || lines[n] != 1 || messages[n] != 1 {
@@ -176,11 +168,17 @@ func TestKill_EV032_EV056(t *testing.T) {
 	}
 }
 
-// killRound runs the process, and kills it after some lines in the first rounds. It returns true when the process was done.
-func killRound(t *testing.T, dir string, round int, told func(line string)) (done bool) {
+// killRound runs the process, and kills it after so many calls of the function. If that is 0, the process also tells what came into the
+// queue and the group of logs, and is killed when everything has come, and nothing more for a time.
+func killRound(t *testing.T, dir string, after int, told func(line string) (complete bool)) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), killDir+"="+dir)
+	patience := 20 * time.Second // there may be nothing left to be called
+	if after == 0 {
+		cmd.Env = append(cmd.Env, killTell+"=1")
+		patience = 3 * time.Minute
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -188,23 +186,18 @@ func killRound(t *testing.T, dir string, round int, told func(line string)) (don
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	defer cmd.Wait() //nolint:errcheck // it was killed
 	lines := bufio.NewScanner(out)
-	for n := 0; lines.Scan(); {
-		if lines.Text() == "done" {
-			cmd.Process.Kill()
-			return true
-		}
-		told(lines.Text())
-		if !strings.HasPrefix(lines.Text(), "call ") { // it tells what came of all: whoever is killed then has taken the messages
-			continue
-		}
-		n++
-		if round < 5 && n == 15+11*round {
+	for n, settling := 1, false; lines.Scan(); n++ {
+		complete := told(lines.Text())
+		switch {
+		case after > 0 && n == after:
 			cmd.Process.Kill() // what it still says is read on
+		case complete && !settling:
+			settling = true
+			timer.Reset(8 * time.Second) // what is done again comes within the time that a dead worker has for its job
 		}
 	}
-	return false
 }

@@ -25,6 +25,9 @@ import (
 // killDir makes this program a process that serves schedules in the directory named there until it is killed.
 const killDir = "SALLYPORT_TEST_SCHEDULER_DIR"
 
+// killTell makes it say what comes into the queue, too.
+const killTell = "SALLYPORT_TEST_SCHEDULER_TELL"
+
 const killSchedules = 60
 
 func TestMain(m *testing.M) {
@@ -43,8 +46,7 @@ func (printer) EnqueueFrom(ctx context.Context, _, _, _ string, event []byte) er
 	return nil
 }
 
-// serveSchedules makes schedules that are due, six at a time, within the next seconds, half of them for a function and half for a queue, and
-// says in the end what came into the queue.
+// serveSchedules makes schedules that are due, six at a time, within the next seconds, half of them for a function and half for a queue.
 func serveSchedules(dir string) error {
 	engine, err := natsd.Embedded(natsd.Config{Dir: dir})
 	if err != nil {
@@ -93,23 +95,19 @@ func serveSchedules(dir string) error {
 			return err
 		}
 	}
-	time.Sleep(time.Until(first.Add(15 * time.Second)))
-	time.Sleep(8 * time.Second) // what is done again comes within the time that a dead worker has for its job
+	if os.Getenv(killTell) == "" {
+		select {}
+	}
 	for {
-		out, err := call("sqs", "ReceiveMessage", object{"QueueUrl": "https://x/111111111111/q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1})
+		out, err := call("sqs", "ReceiveMessage", object{"QueueUrl": "https://x/111111111111/q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1, "VisibilityTimeout": 3600})
 		if err != nil {
 			return err
 		}
 		some, _ := out["Messages"].([]any)
-		if len(some) == 0 {
-			break
-		}
 		for _, m := range some {
 			fmt.Println("message", m.(object)["MessageId"], m.(object)["Body"])
 		}
 	}
-	fmt.Println("done")
-	select {}
 }
 
 // TestKill kills the process with -9 while schedules become due: each calls its target, and does so once.
@@ -119,11 +117,12 @@ func TestKill_EV058(t *testing.T) {
 	}
 	dir := t.TempDir()
 	calls := map[string]map[string]int{} // by schedule and request or message
-	for round := 0; !killRound(t, dir, round, calls); round++ {
-		if round > 8 {
-			t.Fatal("the schedules do not end")
+	for round := range 5 {
+		if len(calls) < killSchedules/2 {
+			killRound(t, dir, 2+round, calls)
 		}
 	}
+	killRound(t, dir, 0, calls)
 	for i := range killSchedules {
 		got := calls[fmt.Sprint(i)]
 		if len(got) != 1 {
@@ -137,11 +136,17 @@ func TestKill_EV058(t *testing.T) {
 	}
 }
 
-// killRound runs the process, and kills it after some lines in the first rounds. It returns true when the process was done.
-func killRound(t *testing.T, dir string, round int, calls map[string]map[string]int) (done bool) {
+// killRound runs the process, and kills it after so many calls of functions. If that is 0, the process also tells what came into the
+// queue, and is killed when everything has come, and nothing more for a time.
+func killRound(t *testing.T, dir string, after int, calls map[string]map[string]int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), killDir+"="+dir)
+	patience, all := 20*time.Second, killSchedules/2 // there may be nothing left to be called
+	if after == 0 {
+		cmd.Env = append(cmd.Env, killTell+"=1")
+		patience, all = 3*time.Minute, killSchedules
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -149,26 +154,26 @@ func killRound(t *testing.T, dir string, round int, calls map[string]map[string]
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 	defer timer.Stop()
 	defer cmd.Wait() //nolint:errcheck // it was killed
 	lines := bufio.NewScanner(out)
-	for n := 0; lines.Scan(); n++ {
-		if lines.Text() == "done" {
-			cmd.Process.Kill()
-			return true
-		}
+	for n, settling := 1, false; lines.Scan(); n++ {
 		parts := strings.Fields(lines.Text())
 		if len(parts) != 3 {
+			cmd.Process.Kill()
 			t.Fatalf("the process says %q", lines.Text())
 		}
 		if calls[parts[2]] == nil {
 			calls[parts[2]] = map[string]int{}
 		}
 		calls[parts[2]][parts[1]]++
-		if round < 5 && n == 1+round {
+		switch complete := len(calls) == all; {
+		case after > 0 && (n == after || complete):
 			cmd.Process.Kill() // what it still says is read on
+		case complete && !settling:
+			settling = true
+			timer.Reset(8 * time.Second) // what is done again comes within the time that a dead worker has for its job
 		}
 	}
-	return false
 }
