@@ -96,16 +96,26 @@ func (a asked) action() string {
 	return api.SigningName + ":" + name
 }
 
-// resources returns the ARNs that a call is about.
+// resources returns the ARNs that a call is about. AWS: each event's bus is asked for, and each parameter.
 func (a asked) resources(caller *Caller, t *wire.Type, input any) []string {
-	if a.entry.api.Name != "events" || a.operation != "PutEvents" {
-		return []string{a.resource(caller, t.Strings(input))}
-	}
 	var in struct {
 		Entries []struct{ EventBusName string }
-	} // AWS: each event's bus is asked for
-	if doc, err := t.AppendDocument(nil, input); err != nil || json.Unmarshal(doc, &in) != nil {
-		return []string{"*"}
+		Names   []string
+	}
+	switch a.entry.api.Name + ":" + a.operation {
+	case "events:PutEvents", "ssm:GetParameters", "ssm:DeleteParameters":
+		if doc, err := t.AppendDocument(nil, input); err != nil || json.Unmarshal(doc, &in) != nil {
+			return []string{"*"}
+		}
+	default:
+		return []string{a.resource(caller, t.Strings(input))}
+	}
+	var parameters []string
+	for _, name := range in.Names {
+		parameters = append(parameters, parameterARN(caller, name))
+	}
+	if in.Names != nil {
+		return parameters
 	}
 	var buses []string
 	for _, e := range in.Entries {
@@ -127,6 +137,9 @@ func (a asked) resource(caller *Caller, in map[string]string) string {
 		return "arn:aws:" + api.SigningName + ":" + caller.Region + ":" + caller.Account + ":" + rest
 	}
 	global := func(rest string) string { return "arn:aws:iam::" + caller.Account + ":" + rest }
+	if name := in["Name"] + in["Path"]; api.Name == "ssm" && name != "" {
+		return parameterARN(caller, name)
+	}
 	if api.SigningName == "apigateway" {
 		return "arn:aws:apigateway:" + caller.Region + "::" + strings.TrimPrefix(a.path, "/v2")
 	}
@@ -173,4 +186,13 @@ func (a asked) resource(caller *Caller, in map[string]string) string {
 		}
 	}
 	return "*"
+}
+
+// parameterARN returns the ARN of a parameter, or of a path of some. AWS: a selector behind the name is no part of it.
+func parameterARN(caller *Caller, name string) string {
+	if strings.HasPrefix(name, "arn:") {
+		return name
+	}
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "/"), ":")
+	return "arn:aws:ssm:" + caller.Region + ":" + caller.Account + ":parameter/" + name
 }

@@ -43,6 +43,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/lambda/worker"
 	"github.com/sallyport/sallyport/internal/service/logs"
 	"github.com/sallyport/sallyport/internal/service/s3"
+	"github.com/sallyport/sallyport/internal/service/ssm"
 	"github.com/sallyport/sallyport/internal/service/states"
 	"github.com/sallyport/sallyport/internal/service/sts"
 	"github.com/sallyport/sallyport/internal/store"
@@ -171,6 +172,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	apis := apigatewayv2.New(stores, cfg.Log, apigatewayv2.WithTruststores(objects))
 	tables := dynamodb.New(stores, cfg.Log)
 	messaging := s.newMessaging(stores, b, functions)
+	parameters := ssm.New(stores, cfg.Log)
 	roles := machineRoles{s.identity, cfg.EnforceIAM}
 	machines := states.New(states.Config{
 		Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Roles: roles, Web: newWeb(), Connections: s.events, Now: cfg.Now, Log: cfg.Log,
@@ -186,12 +188,13 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"streams of tables", tables.Streams()},
 		{"API management", apis},
 		{"API keys", apigateway.New(stores, cfg.Log, apis.Account())},
+		{"parameters", parameters},
 		{"state machines", machines},
 		{"metrics", s.newMetrics(stores, node)},
 	}
 	services = append(services, messaging...)
 	s.CloudFormation = cloudformation.New(stores, b, cfg.Log, append(resourcesOf(services), objects.Resources()...), cloudformation.Options{
-		Objects: objects, Functions: functions, ResponseURL: s.responseURL,
+		Objects: objects, Parameters: parameters, Functions: functions, ResponseURL: s.responseURL,
 	})
 	services = append(services, service{"deployment", s.CloudFormation})
 	s.catalog = catalogOf(services)
