@@ -132,7 +132,7 @@ func (r *run) remote(ctx context.Context, word, rest string) error {
 		if err == nil || word != "until" || time.Now().After(deadline) {
 			return err
 		}
-		if err := r.wait(ctx, "20ms"); err != nil {
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,8 @@ func open(t *testing.T) *conformance.Target {
 	key, _ := s.Credentials()
 	target := &conformance.Target{
 		Name: "Sallyport", Endpoint: s.Endpoint(), Region: s.Region(), KeyID: key.AccessKeyID, Secret: key.Secret,
-		Advance: func(d time.Duration) { ahead.Add(int64(d)); s.Sweep() },
+		Advance:  func(d time.Duration) { ahead.Add(int64(d)); s.Sweep() },
+		Patience: 30 * time.Second, Settled: 400 * time.Millisecond, // others use this machine too
 	}
 	if err := target.Open(t.Context()); err != nil {
 		t.Fatal(err)

@@ -191,7 +191,7 @@ func (g *group) newRun(c *Case) *run {
 }
 
 func (g *group) runCase(ctx context.Context, c *Case) error {
-	limit := 30 * time.Second
+	limit := 2 * time.Minute
 	if g.t.Wait {
 		limit = 3 * time.Hour
 	}

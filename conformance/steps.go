@@ -190,7 +190,7 @@ func (r *run) leave(ctx context.Context) error {
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", prefix, stageName, host); err != nil {
 		return err
 	}
-	return r.wait(ctx, "100ms")
+	return pause(ctx, 100*time.Millisecond)
 }
 
 // order reads: order KEY KEY, two routes that have to be called in this order.
@@ -444,11 +444,16 @@ func (r *run) checkTook(rest string) error {
 	return nil
 }
 
+// wait waits as long as a line says, or as a change takes to be known everywhere: that is what most lines wait for.
 func (r *run) wait(ctx context.Context, rest string) error {
 	d, err := time.ParseDuration(rest)
 	if err != nil {
 		return err
 	}
+	return pause(ctx, max(d, r.g.t.Settled))
+}
+
+func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
