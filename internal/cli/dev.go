@@ -94,6 +94,12 @@ func dev(ctx context.Context, opts devOptions, out, errs io.Writer) error {
 	if opts.output != "text" && opts.output != "json" {
 		return usagef("--output is text or json, not %q", opts.output)
 	}
+	if opts.port < 0 || opts.port > 65535 {
+		return usagef("--port is 0 to 65535, not %d", opts.port)
+	}
+	if err := checkEndpoints(opts.endpoints); err != nil {
+		return err
+	}
 	s := &session{opts: opts, term: newTerminal(out, opts.output == "json"), stack: opts.stack}
 	var err error
 	if s.target, err = application.FindTarget(opts.target); err != nil {

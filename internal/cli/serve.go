@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
@@ -25,7 +28,8 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server alone",
 		Long: `Serve runs the server: sockets, AWS APIs and functions on one port. Every call must be signed; the first start makes one
-key pair and prints it. Options stand on the command line or in a YAML file (--config) under the same names. In the file alone stand
+key pair and prints it. Options stand on the command line or in a YAML file (--config) under the same names, and --endpoint there is
+endpoints: {SERVICE: aws or URL}. In the file alone stand
 
   certificates   files of certificates of custom domain names: [{certificate: FILE, key: FILE}]
   acme           get certificates of the others: {email: ME} from Let's Encrypt, {directory: URL, ca: FILE} from elsewhere
@@ -38,6 +42,9 @@ key pair and prints it. Options stand on the command line or in a YAML file (--c
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := opts.readConfig(cmd); err != nil {
+				return err
+			}
+			if err := opts.check(); err != nil {
 				return err
 			}
 			return serve(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -57,7 +64,7 @@ key pair and prints it. Options stand on the command line or in a YAML file (--c
 	f.BoolVar(&opts.PermissiveAnywhere, "permissive-anywhere", false, "let --auth=permissive go with an address that other machines reach")
 	f.StringSliceVar(&opts.TrustedProxies, "trusted-proxy", nil, "addresses of reverse proxies that may say by X-Forwarded-Host what was called: 10.0.0.0/8 (repeatable)")
 	f.StringVar(&opts.LogLevel, "log-level", "info", "what the log tells: error, warn, info, or debug, which has what clients do wrong")
-	f.StringVar(&opts.readyFile, "ready-file", "", "write endpoint and credentials to this file when the server is ready")
+	f.StringVar(&opts.ReadyFile, "ready-file", "", "write endpoint and credentials to this file when the server is ready")
 	return cmd
 }
 
@@ -82,38 +89,48 @@ type serveOptions struct {
 	Certificates []server.Certificate `yaml:"certificates"` // of custom domain names
 	ACME         *server.ACME         `yaml:"acme"`         // certificates of other custom domain names; nil: none
 	Limits       string               `yaml:"limits"`       // of accounts: none, or aws
+	ReadyFile    string               `yaml:"ready-file"`
 
-	configFile, readyFile string
-	level                 slog.Level     // LogLevel
-	proxies               []netip.Prefix // TrustedProxies
+	configFile string
+	level      slog.Level     // LogLevel
+	proxies    []netip.Prefix // TrustedProxies
 }
 
 // readConfig fills in what the configuration file says and the command line does not.
 func (o *serveOptions) readConfig(cmd *cobra.Command) error {
-	if o.configFile != "" {
-		f, err := os.Open(o.configFile)
-		if err != nil {
-			return fmt.Errorf("open configuration: %w", err)
-		}
-		defer f.Close()
-		given := *o
-		d := yaml.NewDecoder(f)
-		d.KnownFields(true)
-		if err := d.Decode(o); err != nil && !errors.Is(err, io.EOF) {
-			return fmt.Errorf("read configuration %s: %w", o.configFile, err)
-		}
-		for name, restore := range map[string]func(){
-			"data": func() { o.Data = given.Data }, "listen": func() { o.Listen = given.Listen }, "nats": func() { o.NATS = given.NATS },
-			"region": func() { o.Region = given.Region }, "account": func() { o.Account = given.Account }, "auth": func() { o.Auth = given.Auth },
-			"iam": func() { o.IAM = given.IAM }, "lax-permissions": func() { o.LaxPermissions = given.LaxPermissions }, "endpoint": func() { o.Endpoints = given.Endpoints },
-			"log-level": func() { o.LogLevel = given.LogLevel }, "trusted-proxy": func() { o.TrustedProxies = given.TrustedProxies },
-			"permissive-anywhere": func() { o.PermissiveAnywhere = given.PermissiveAnywhere },
-		} {
-			if cmd.Flags().Changed(name) {
-				restore()
-			}
+	if o.configFile == "" {
+		return nil
+	}
+	f, err := os.Open(o.configFile)
+	if err != nil {
+		return fmt.Errorf("open configuration: %w", err)
+	}
+	defer f.Close()
+	given := *o
+	d := yaml.NewDecoder(f)
+	d.KnownFields(true)
+	if err := d.Decode(o); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read configuration %s: %s", o.configFile, unknownField.ReplaceAllString(err.Error(), "there is no option $1"))
+	}
+	for name, restore := range map[string]func(){
+		"data": func() { o.Data = given.Data }, "listen": func() { o.Listen = given.Listen }, "nats": func() { o.NATS = given.NATS },
+		"region": func() { o.Region = given.Region }, "account": func() { o.Account = given.Account }, "auth": func() { o.Auth = given.Auth },
+		"iam": func() { o.IAM = given.IAM }, "lax-permissions": func() { o.LaxPermissions = given.LaxPermissions }, "endpoint": func() { o.Endpoints = given.Endpoints },
+		"log-level": func() { o.LogLevel = given.LogLevel }, "trusted-proxy": func() { o.TrustedProxies = given.TrustedProxies },
+		"permissive-anywhere": func() { o.PermissiveAnywhere = given.PermissiveAnywhere }, "ready-file": func() { o.ReadyFile = given.ReadyFile },
+	} {
+		if cmd.Flags().Changed(name) {
+			restore()
 		}
 	}
+	return nil
+}
+
+// unknownField is how package yaml tells of a name that is no option.
+var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
+// check refuses what makes no sense, reads what is text on the command line, and chooses a folder for the data if nobody did.
+func (o *serveOptions) check() error {
 	if o.Auth != "verify" && o.Auth != "permissive" {
 		return usagef("--auth is verify or permissive, not %q", o.Auth)
 	}
@@ -126,6 +143,20 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 	if err := o.level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return usagef("--log-level is error, warn, info or debug, not %q", o.LogLevel)
 	}
+	if len(o.Account) != 12 || strings.Trim(o.Account, "0123456789") != "" {
+		return usagef("--account is 12 digits, not %q", o.Account)
+	}
+	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
+		return usagef("--listen is like 127.0.0.1:4566, not %q", o.Listen)
+	}
+	if err := checkEndpoints(o.Endpoints); err != nil {
+		return err
+	}
+	for id, address := range o.VPCLinks {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return usagef("vpc-links are like {%s: 10.0.0.7:80}, not %q", id, address)
+		}
+	}
 	for _, text := range o.TrustedProxies {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -136,12 +167,21 @@ func (o *serveOptions) readConfig(cmd *cobra.Command) error {
 	if o.Auth == "permissive" && !o.PermissiveAnywhere && !isLoopback(o.Listen) {
 		return usagef("--auth=permissive is for 127.0.0.1, and --listen is %s; --permissive-anywhere takes the risk", o.Listen)
 	}
-	if o.Data == "" {
-		dir, err := dataDir()
-		if err != nil {
-			return err
+	if o.Data != "" {
+		return nil
+	}
+	dir, err := dataDir()
+	o.Data = filepath.Join(dir, "serve")
+	return err
+}
+
+// checkEndpoints refuses services that would be sent nowhere.
+func checkEndpoints(endpoints map[string]string) error {
+	for service, target := range endpoints {
+		u, err := url.Parse(target)
+		if target != "aws" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			return usagef("--endpoint is SERVICE=aws or SERVICE=URL, not \"%s=%s\"", service, target)
 		}
-		o.Data = filepath.Join(dir, "serve")
 	}
 	return nil
 }
@@ -197,8 +237,8 @@ func serve(ctx context.Context, opts serveOptions, out, errs io.Writer) error {
 	if key, fresh := srv.Credentials(); fresh {
 		fmt.Fprintf(out, "\nthe administrator's key, shown this once (it is kept in %s):\n  AWS_ACCESS_KEY_ID=%s\n  AWS_SECRET_ACCESS_KEY=%s\n\n", srv.CredentialsFile(), key.AccessKeyID, key.Secret)
 	}
-	if opts.readyFile != "" {
-		if err := r.write(opts.readyFile); err != nil {
+	if opts.ReadyFile != "" {
+		if err := r.write(opts.ReadyFile); err != nil {
 			return err
 		}
 	}
