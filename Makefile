@@ -3,7 +3,7 @@
 GO     ?= go
 RACE   ?=
 APP    ?= examples/chat
-FLAGS  := $(if $(RACE),-race)
+FLAGS  := $(if $(RACE),-race) -timeout 30m
 TOOL   := $(GO) tool -modfile=tools/go.mod
 SOURCE := $(shell find . -name '*.go' -not -path './examples/*' -not -path './test/*' 2>/dev/null) go.mod go.sum
 
@@ -27,7 +27,7 @@ check: ## format, vet, staticcheck, layers, short tests: under a minute on a war
 	@test -z "$$($(TOOL) gofumpt -l $$(git ls-files '*.go' | grep -v /shapes/))" || { echo "run: gofumpt -w ."; $(TOOL) gofumpt -l $$(git ls-files '*.go' | grep -v /shapes/); exit 1; }
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
-	$(GO) test -short ./...
+	$(GO) test -short -timeout 30m ./...
 
 test: bin/sallyport ## every test, end-to-end ones included
 	$(GO) test $(FLAGS) ./...
