@@ -33,6 +33,17 @@ func External(ctx context.Context, urls string, log *slog.Logger) (*Engine, erro
 	return e, nil
 }
 
+// maxReplicas is how often a cluster of enough servers keeps everything: one of them may be gone.
+const maxReplicas = 3
+
+// Replicas is how often the engine keeps everything: three times on a cluster of three servers or more, else once.
+func (e *Engine) Replicas() int {
+	if e.server == nil && len(e.conn.Servers()) >= maxReplicas {
+		return maxReplicas
+	}
+	return 1
+}
+
 func checkServer(ctx context.Context, conn *nats.Conn) error {
 	var major, minor int
 	if _, err := fmt.Sscanf(conn.ConnectedServerVersion(), "%d.%d", &major, &minor); err != nil {

@@ -390,6 +390,9 @@ func TestGrouped_Damage(t *testing.T) {
 
 // TestCluster runs both suites on a cluster of three servers, and stops one in the middle.
 func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 	urls, servers := cluster(t)
 	e, err := natsd.External(t.Context(), urls, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -120,7 +120,13 @@ func (s *Server) open(ctx context.Context) (store.Stores, bus.Bus, error) {
 	if s.engine, err = openEngine(ctx, s.cfg); err != nil {
 		return nil, nil, err
 	}
-	return storenats.NewSynced(s.engine.Conn(), s.engine.Sync), busnats.NewSynced(s.engine.Conn(), s.engine.Sync), nil
+	conn := s.engine.Conn()
+	if s.cfg.NATS != "" { // other nodes work there, too
+		n := s.engine.Replicas()
+		s.cfg.Log.Info("the engine is a NATS cluster", "servers", len(conn.Servers()), "replicas", n)
+		return storenats.NewReplicated(conn, n), busnats.NewReplicated(conn, n), nil
+	}
+	return storenats.NewSynced(conn, s.engine.Sync), busnats.NewSynced(conn, s.engine.Sync), nil
 }
 
 // Close releases what New holds.
@@ -161,7 +167,9 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	if err != nil {
 		return err
 	}
-	s.identity = iam.New(stores, cfg.Log, iam.Config{Account: cfg.Account, AdminKeyFile: s.CredentialsFile(), EnforceAll: cfg.EnforceIAM})
+	s.identity = iam.New(stores, cfg.Log, iam.Config{
+		Account: cfg.Account, AdminKeyFile: s.CredentialsFile(), ShareAdminKey: cfg.NATS != "", EnforceAll: cfg.EnforceIAM,
+	})
 	if s.admin, s.adminIsNew, err = s.identity.AdminKey(ctx); err != nil {
 		return err
 	}
@@ -176,6 +184,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	roles := machineRoles{s.identity, cfg.EnforceIAM}
 	machines := states.New(states.Config{
 		Stores: stores, Bus: b, Logs: s.Logs, Objects: objects, Roles: roles, Web: newWeb(), Connections: s.events, Now: cfg.Now, Log: cfg.Log,
+		S3Elsewhere: cfg.Endpoints["s3"] != "",
 	})
 
 	// A service is one line here: what it answers, makes for CloudFormation, and runs follows from its methods.
@@ -214,7 +223,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		Backends: backends, Signatures: s.gate, Authorizer: s.identity, Limits: cfg.Limits, Now: cfg.Now, Log: cfg.Log,
 	})
 	buckets := objects.Handler(s.gate, s.identity)
-	s.tasks = tasks{s.catalog, s3.Calls{Handler: buckets}, roles}
+	s.tasks = s.newTasks(buckets, roles)
 	machines.Connect(s.tasks, s.gateway)
 	push, err := connections.New(connections.Config{
 		Stages: s.gateway, Domains: s.gateway, Sockets: s.gateway, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log,

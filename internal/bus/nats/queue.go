@@ -25,10 +25,11 @@ const (
 	headerExpected = "Nats-Expected-Last-Subject-Sequence"
 )
 
-// Codes of the server's API: the subject's last message is not the expected one.
+// Codes of the server's API: the subject's last message is not the expected one; there is no such message.
 const (
 	codeWrongLastSequence         = 10071
 	codeWrongLastSequenceConstant = 10164
+	codeNoMessage                 = 10037
 )
 
 // ackWait is how long a job stays with a process that says nothing: then the process is dead.
@@ -47,7 +48,7 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	q := &queue{conn: b.conn, name: name, subjects: "queue." + name + ".", sync: b.sync}
+	q := &queue{conn: b.conn, name: name, subjects: "queue." + name + ".", replicas: b.replicas, sync: b.sync}
 	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:              "queue-" + name,
 		Subjects:          []string{q.subjects + ">"},
@@ -104,6 +105,7 @@ type queue struct {
 	name     string
 	subjects string // what the subject of every job begins with, up to and with a dot
 	pulls    string // where jobs are asked for
+	replicas int
 	sync     func(ctx context.Context, stream string) error
 	reclaim  func(ctx context.Context) // nil: there is nothing that a dead process had
 }
@@ -224,8 +226,30 @@ func (d *delivery) giveBack(after time.Duration) {
 
 // finish removes the job. The answer is waited for: whoever heard that the job is done may send its id again.
 func (d *delivery) finish(ctx context.Context) {
-	if _, err := d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack); err == nil { // else it is done once more, as the contract allows
-		d.q.durable(ctx) //nolint:errcheck // see above
+	if _, err := d.q.conn.RequestWithContext(ctx, d.msg.Reply, ack); err != nil {
+		return // it is done once more, as the contract allows
+	}
+	if d.q.replicas > 1 && d.job.ID != "" {
+		d.q.awaitRemoval(ctx, d.seq)
+	}
+	d.q.durable(ctx) //nolint:errcheck // see above
+}
+
+// awaitRemoval returns when a job that is done has no message any more: the servers of a cluster answer first, and then agree to
+// remove it. Until then its id is taken.
+func (q *queue) awaitRemoval(ctx context.Context, seq uint64) {
+	request := fmt.Appendf(nil, `{"seq":%d}`, seq)
+	for wait := time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 100*time.Millisecond) {
+		answer, err := q.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET.queue-"+q.name, request)
+		var found struct {
+			Error *struct {
+				ErrCode int `json:"err_code"`
+			} `json:"error"`
+		}
+		if err == nil && json.Unmarshal(answer.Data, &found) == nil && found.Error != nil && found.Error.ErrCode == codeNoMessage {
+			return
+		}
+		sleep(ctx, wait)
 	}
 }
 

@@ -17,6 +17,9 @@ type Config struct {
 	Account      string // of the administrator; empty means 000000000000
 	AdminKeyFile string // where the administrator's key is kept; empty means that there is none
 
+	// ShareAdminKey keeps the key in the store too: all nodes of a cluster have one.
+	ShareAdminKey bool
+
 	// EnforceAll denies whatever policies do not allow. Otherwise only execute-api:* is denied, and for all else the log has a
 	// warning, once per principal and action.
 	EnforceAll bool

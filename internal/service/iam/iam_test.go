@@ -420,18 +420,37 @@ func TestGroups(t *testing.T) {
 // TestTwoNodes: what one node changes, the other knows.
 func TestTwoNodes(t *testing.T) {
 	stores := mem.New()
-	file := filepath.Join(t.TempDir(), "admin.json")
-	a, b := startOn(t, stores, iam.Config{AdminKeyFile: file}), startOn(t, stores, iam.Config{AdminKeyFile: file})
+	a := startOn(t, stores, iam.Config{ShareAdminKey: true})
+	b := startOn(t, stores, iam.Config{ShareAdminKey: true})
 	ann := a.newUser(t, "ann", "")
 	if got := b.call(t, ann, "sts", "GetCallerIdentity"); got.status != 200 {
 		t.Fatalf("a key of the other node: %s", got.body)
 	}
 	a.ok(t, "UpdateAccessKey", "UserName", "ann", "AccessKeyId", ann.ID, "Status", "Inactive")
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for b.call(t, ann, "sts", "GetCallerIdentity").status == 200 {
 		if time.Now().After(deadline) {
 			t.Fatal("the other node still takes an inactive key")
 		}
+	}
+
+	if a.admin != b.admin {
+		t.Fatal("AU-071 the nodes have two administrators")
+	}
+	fresh, err := b.RotateAdminKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for a.call(t, a.adminKey(), "sts", "GetCallerIdentity").status == 200 {
+		if time.Now().After(deadline) {
+			t.Fatal("AU-085 the other node still takes the old key")
+		}
+	}
+	if got := a.call(t, key{ID: fresh.AccessKeyID, Secret: fresh.Secret}, "sts", "GetCallerIdentity"); got.status != 200 {
+		t.Errorf("the new key at the other node: %s", got.body)
+	}
+	if data, err := os.ReadFile(a.file); err != nil || !strings.Contains(string(data), fresh.Secret) {
+		t.Errorf("the other node's file is %s, %v", data, err)
 	}
 }
 

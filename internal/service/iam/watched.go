@@ -48,6 +48,9 @@ func (s *Service) watch(ctx context.Context) error {
 		}
 		s.log.WarnContext(ctx, "lost sight of the identities that are stored", "err", err)
 		s.watched.reset() // what is deleted meanwhile, nobody will tell
+		if s.cfg.ShareAdminKey {
+			s.admin.Store(nil)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -71,6 +74,9 @@ func (s *Service) follow(ctx context.Context) error {
 			s.watched.set(e.Key, nil, e.Rev)
 		default:
 			s.watched.set(e.Key, e.Data, e.Rev)
+			if e.Key == adminDocument {
+				s.followAdminKey(ctx)
+			}
 		}
 		return nil
 	})

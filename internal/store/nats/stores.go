@@ -74,13 +74,16 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		Replicas:           s.replicas,
 	}
 	var stream jetstream.Stream
-	for range attempts {
-		// Removing the last stream, the server also removes the directory that it makes the next one in.
+	for tries := 1; ; tries++ {
 		stream, err = js.CreateOrUpdateStream(ctx, config)
-		if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != codeCreateFailed {
+		code := codeOf(err)
+		// Removing the last stream, the server also removes the directory that it makes the next one in. The servers of a cluster
+		// that starts find each other after a while.
+		again := code == codeCreateFailed && tries < attempts || code == codeNoPeers
+		if !again {
 			break
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := pause(ctx, time.Duration(tries)*10*time.Millisecond); err != nil {
 			return nil, fmt.Errorf("open stream %s: %w", name, ended(ctx, err))
 		}
 	}
