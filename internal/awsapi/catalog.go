@@ -115,13 +115,19 @@ func Invoke[In, Out any](ctx context.Context, c *Catalog, service, operation str
 	return out.(*Out), nil
 }
 
-func (c *Catalog) find(service, operation string) (*entry, Operation, error) {
+// entry returns a service by its API's name or its signing name, or nil.
+func (c *Catalog) entry(service string) *entry {
 	e := c.entries[service]
 	for _, name := range c.names {
 		if e == nil && c.entries[name].api.SigningName == service {
 			e = c.entries[name]
 		}
 	}
+	return e
+}
+
+func (c *Catalog) find(service, operation string) (*entry, Operation, error) {
+	e := c.entry(service)
 	if e == nil {
 		return nil, Operation{}, errNoService(service)
 	}

@@ -2,23 +2,38 @@ package server
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	"github.com/sallyport/sallyport/internal/service/iam"
 	"github.com/sallyport/sallyport/internal/service/s3"
 )
 
-// tasks makes the calls of state machines: operations of this server, as far as policies let the role that makes them.
+// tasks makes the calls of state machines: operations of this server, as far as policies let the role that makes them, and of services that
+// endpoints sends elsewhere, with the credentials of the environment.
 type tasks struct {
 	catalog *awsapi.Catalog
 	objects s3.Calls
+	remote  *awsapi.Remote
 	authz   awsapi.Authorizer
+}
+
+func (s *Server) newTasks(buckets http.Handler, authz awsapi.Authorizer) tasks {
+	t := tasks{catalog: s.catalog, objects: s3.Calls{Handler: buckets}, authz: authz}
+	t.remote = &awsapi.Remote{Catalog: s.catalog, Endpoints: s.cfg.Endpoints, By: s.client.Internet()}
+	if t.remote.Has("s3") {
+		t.objects.Handler = t.remote.Handler("s3", "s3")
+	}
+	return t
 }
 
 // Call implements states.Caller.
 func (t tasks) Call(ctx context.Context, service, operation string, in []byte) ([]byte, error) {
 	if service == "s3" {
 		return t.objects.Call(ctx, operation, in)
+	}
+	if t.remote.Has(service) {
+		return t.remote.Call(ctx, service, operation, in)
 	}
 	return t.catalog.CallAs(ctx, t.authz, service, operation, in)
 }

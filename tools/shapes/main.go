@@ -1,7 +1,7 @@
 // Command shapes writes internal/awsapi/shapes from the service models of aws-sdk-go v1. See README.md.
 package main
 
-//go:generate sh -c "go run . -models \"$(go -C ../.. mod download -json github.com/aws/aws-sdk-go@v1.55.8 | sed -n 's/.*\"Dir\": \"\\(.*\\)\".*/\\1/p')/models/apis\" -out ../../internal/awsapi/shapes"
+//go:generate sh -c "go run . -models \"$(go -C ../.. mod download -json github.com/aws/aws-sdk-go@v1.55.8 | sed -n 's/.*\"Dir\": \"\\(.*\\)\".*/\\1/p')/models/apis\" -out ../../internal/awsapi/shapes -elsewhere ../../internal/awsapi/elsewhere/services.go"
 
 import (
 	"bufio"
@@ -18,8 +18,13 @@ func main() {
 	out := flag.String("out", "", "folder to write packages into")
 	list := flag.String("services", "services.txt", "list of services and operations")
 	patches := flag.String("patches", "patches.json", "merge patches for the models, by our name of the service")
+	elsewhere := flag.String("elsewhere", "", "file to write about services that are called over the network")
 	flag.Parse()
-	if err := run(*models, *out, *list, *patches); err != nil {
+	err := run(*models, *out, *list, *patches)
+	if err == nil {
+		err = writeElsewhere(*models, *elsewhere)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "shapes:", err)
 		os.Exit(1)
 	}

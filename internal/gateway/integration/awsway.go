@@ -8,12 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
-	"github.com/sallyport/sallyport/internal/awsapi/sigv4"
 )
 
 // AWS says how services of AWS are called.
@@ -53,15 +49,8 @@ func (b Backends) wayTo(u awsURI) (way, error) {
 	if b.HTTP == nil {
 		return nil, errors.New("this server calls no other")
 	}
-	w := outside{uri: u, by: b.HTTP.internet}
-	if endpoint != "aws" {
-		base, err := url.Parse(endpoint)
-		if err != nil || base.Host == "" {
-			return nil, fmt.Errorf("endpoints.%s is %q, which is neither aws nor a URL", u.service, endpoint)
-		}
-		w.base = base
-	}
-	return w, nil
+	e, err := awsapi.NewElsewhere(u.service, endpoint)
+	return outside{uri: u, elsewhere: e, by: b.HTTP.internet}, err
 }
 
 // inside is the way to a service of this server.
@@ -127,45 +116,21 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 // outside is the way to AWS, or to a server that stands in for it.
 type outside struct {
-	uri  awsURI
-	base *url.URL // nil: AWS
-	by   *http.Transport
+	uri       awsURI
+	elsewhere *awsapi.Elsewhere
+	by        *http.Transport
 }
 
-// call signs with the credentials of the environment: roles of this server mean nothing there.
 func (w outside) call(ctx context.Context, method string, u *url.URL, out *outgoing, _ awsapi.Caller) (reply, error) {
-	signer := sigv4.Signer{
-		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY"), Token: os.Getenv("AWS_SESSION_TOKEN"),
-		Service: w.uri.service,
-	}
-	_, signer.Region = w.uri.endpoint()
-	if signer.AccessKeyID == "" || signer.Secret == "" {
-		return reply{}, broken(fmt.Errorf("endpoints.%s sends calls elsewhere, and there are no credentials for it", w.uri.service),
-			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the server's environment")
-	}
-	if w.base != nil {
-		own := *u
-		own.Scheme, own.Host = w.base.Scheme, w.base.Host
-		own.Path, own.RawPath = strings.TrimSuffix(w.base.Path, "/")+u.Path, strings.TrimSuffix(w.base.EscapedPath(), "/")+u.EscapedPath()
-		u = &own
-	}
-	if w.uri.service == "s3" {
-		signer.KeepPath, signer.EncodeOnce, signer.SignBody = true, true, true
-	}
+	u = w.elsewhere.Address(u)
 	req, err := out.http(method, u)
 	if err != nil {
 		return reply{}, err
 	}
-	signed := sigv4.Request{Method: method, Target: u.RequestURI(), Host: req.Host, Body: out.body}
-	for name, values := range req.Header {
-		for _, v := range values {
-			signed.Header = append(signed.Header, sigv4.Field{Name: name, Value: v})
-		}
-	}
-	begun := len(signed.Header)
-	signer.Sign(&signed, time.Now())
-	for _, f := range signed.Header[begun:] {
-		req.Header.Set(f.Name, f.Value)
+	_, region := w.uri.endpoint()
+	if err := w.elsewhere.Sign(req, u.RequestURI(), out.body, w.uri.service, region); err != nil {
+		return reply{}, broken(fmt.Errorf("endpoints.%s sends calls elsewhere, and there are no credentials for it", w.uri.service),
+			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the server's environment")
 	}
 	return exchange(ctx, w.by, req, w.uri.host, maxAnswer)
 }

@@ -68,6 +68,9 @@ func newTransport(roots *x509.CertPool, address string) *http.Transport {
 	return t
 }
 
+// Internet is the way to hosts of the internet, for what calls them beside integrations.
+func (c *HTTPClient) Internet() http.RoundTripper { return c.internet }
+
 // Close closes the connections that are idle.
 func (c *HTTPClient) Close() {
 	c.internet.CloseIdleConnections()

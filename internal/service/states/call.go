@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
+	"github.com/sallyport/sallyport/internal/awsapi/elsewhere"
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/states"
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 	"github.com/sallyport/sallyport/internal/service/states/machine"
@@ -84,7 +85,10 @@ func (c *taskCall) run(ctx context.Context) machine.Result {
 	case "http":
 		return c.web(ctx, params)
 	}
-	return failed(asl.ErrTaskFailed, "Sallyport does not have the service %s, which the task %s needs.", c.resource.Service, c.resource.ARN)
+	if c.resource.Suffix == "sync" {
+		return failed(asl.ErrTaskFailed, "Sallyport does not wait for jobs of the service %s, which the task %s asks for.", c.resource.Service, c.resource.ARN)
+	}
+	return c.optimized(ctx, c.resource.Service, params)
 }
 
 func failed(name, format string, args ...any) machine.Result {
@@ -141,7 +145,11 @@ func (c *taskCall) failure(service string, err error) machine.Result {
 	}
 	e := apiError(err)
 	names, ok := serviceNames[service]
-	if !ok {
+	if !ok && e.Code == "UnknownOperationException" {
+		return failed(asl.ErrTaskFailed, "Sallyport does not have the service %s, which the task %s needs: set endpoints.%s.", service, c.resource.ARN, service)
+	} else if s := elsewhere.Find(service); !ok && s != nil {
+		names = [3]string{s.Class, "AWS" + s.Class + "Exception", "AWS" + s.Class}
+	} else if !ok {
 		names = [3]string{service, "Exception", service}
 	}
 	name := e.Code

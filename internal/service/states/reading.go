@@ -81,7 +81,7 @@ func reason(err error) string {
 
 // object reads an object of S3.
 func (c *taskCall) object(ctx context.Context, params any) ([]byte, error) {
-	if o, ok := params.(*asl.Object); ok && c.s.cfg.Objects != nil {
+	if o, ok := params.(*asl.Object); ok && c.s.cfg.Objects != nil && !c.s.cfg.S3Elsewhere {
 		text := func(name string) string {
 			v, _ := o.Get(name)
 			s, _ := v.(string)

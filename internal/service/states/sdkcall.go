@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/awsapi/elsewhere"
 	"github.com/sallyport/sallyport/internal/service/states/asl"
 	"github.com/sallyport/sallyport/internal/service/states/machine"
 )
@@ -49,6 +50,9 @@ func (c *taskCall) sdk(ctx context.Context, input any) machine.Result {
 	service, ok := sdkServices[c.resource.Service]
 	if !ok {
 		service = sdkService{catalog: c.resource.Service, prefix: upperFirst(c.resource.Service)}
+		if s := elsewhere.Find(c.resource.Service); s != nil {
+			service.prefix = s.Class
+		}
 	}
 	params, ok := input.(*asl.Object)
 	if !ok {

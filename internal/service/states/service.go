@@ -40,8 +40,10 @@ type Config struct {
 	Stores store.Stores
 	Bus    bus.Bus
 	Logs   Logs // may be nil
-	// Objects is where definitions of templates and items of Map states are read; nil asks S3 by a call.
-	Objects Objects
+	// Objects is where definitions of templates and items of Map states are read; nil asks S3 by a call. S3Elsewhere makes that call for items
+	// all the same.
+	Objects     Objects
+	S3Elsewhere bool
 	// Roles says what the roles of machines may do; nil: all of them may do everything.
 	Roles Roles
 	// Web and Connections are for HTTP tasks, which fail without them.
