@@ -249,10 +249,14 @@ func TestProtocol(t *testing.T) {
 		}
 	})
 	t.Run("CP-080 portals", func(t *testing.T) {
-		for _, path := range []string{"/v2/portals", "/v2/portalproducts", "/v2/domainnames/d/routingrules"} {
-			if a := f.call("POST", path, `{}`); a.status < 400 || a.status > 499 || a.message() == "" {
-				t.Errorf("POST %s = %d %s", path, a.status, a.raw)
-			}
+		for _, r := range []refusal{
+			{method: "POST", path: "/v2/portals", body: `{}`, message: "Developer portals are for REST APIs"},
+			{method: "GET", path: "/v2/portals", message: "Developer portals are for REST APIs"},
+			{method: "GET", path: "/v2/portalproducts/p/productpages/x", message: "Developer portals are for REST APIs"},
+			{method: "PUT", path: "/v2/domainnames/d/routingrules/r", body: `{}`, message: "Routing rules are not supported here"},
+		} {
+			r.status, r.code = 400, "BadRequestException"
+			f.refuse(t, r)
 		}
 	})
 	t.Run("CP-101 empty body", func(t *testing.T) { f.must(200, "GET", api, "") })

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sallyport/sallyport/internal/apigateway"
+	"github.com/sallyport/sallyport/internal/awsapi"
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/apigatewayv2"
 )
 
@@ -67,4 +68,9 @@ func (s *Service) exportAPI(ctx context.Context, in *shapes.ExportApiInput) (*sh
 
 func errOpenAPI(what string) error {
 	return apigateway.BadRequest("OpenAPI %s is for HTTP APIs: a WEBSOCKET API has no OpenAPI definition", what)
+}
+
+// refuse makes an operation that says why it is not here, whatever it is asked.
+func refuse(why string) awsapi.Operation {
+	return awsapi.Op(func(context.Context, *struct{}) (*struct{}, error) { return nil, apigateway.BadRequest("%s", why) }).Refused(why)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (s *Service) API() *awsapi.API { return shapes.API }
 
 // Operations implements awsapi.Service.
 func (s *Service) Operations() map[string]awsapi.Operation {
-	return map[string]awsapi.Operation{
+	ops := map[string]awsapi.Operation{
 		"CreateApi":                   awsapi.Op(s.createAPI),
 		"GetApi":                      awsapi.Op(s.getAPI),
 		"GetApis":                     awsapi.Op(s.getAPIs),
@@ -143,6 +144,15 @@ func (s *Service) Operations() map[string]awsapi.Operation {
 		"ReimportApi":                 awsapi.Op(s.reimportAPI).Refused("OpenAPI is for HTTP APIs"),
 		"ExportApi":                   awsapi.Op(s.exportAPI).Refused("OpenAPI is for HTTP APIs"),
 	}
+	for name := range shapes.API.Operations {
+		switch {
+		case strings.Contains(name, "Portal"), strings.Contains(name, "Product"):
+			ops[name] = refuse("Developer portals are for REST APIs")
+		case strings.Contains(name, "RoutingRule"):
+			ops[name] = refuse("Routing rules are not supported here: API mappings lead domain names to stages")
+		}
+	}
+	return ops
 }
 
 // open returns the store. Opening the same store again is cheap.

@@ -16,10 +16,13 @@ var API = &awsapi.API{
 		"AssumeRole":                 {ResultWrapper: "AssumeRoleResult"},
 		"AssumeRoleWithSAML":         {ResultWrapper: "AssumeRoleWithSAMLResult"},
 		"AssumeRoleWithWebIdentity":  {ResultWrapper: "AssumeRoleWithWebIdentityResult"},
+		"AssumeRoot":                 {},
 		"DecodeAuthorizationMessage": {ResultWrapper: "DecodeAuthorizationMessageResult"},
 		"GetAccessKeyInfo":           {ResultWrapper: "GetAccessKeyInfoResult"},
 		"GetCallerIdentity":          {ResultWrapper: "GetCallerIdentityResult"},
+		"GetDelegatedAccessToken":    {},
 		"GetFederationToken":         {ResultWrapper: "GetFederationTokenResult"},
 		"GetSessionToken":            {ResultWrapper: "GetSessionTokenResult"},
+		"GetWebIdentityToken":        {},
 	},
 }
