@@ -32,19 +32,22 @@ func TestClients(t *testing.T) {
 	packages := install(t)
 	for _, scheme := range []string{"ws", "wss"} {
 		t.Run("wscat_"+scheme, func(t *testing.T) {
-			cmd := exec.Command("node", filepath.Join(packages, "node_modules", "wscat", "bin", "wscat"), "-c", s.socket(scheme), "-x", postMessage, "-w", "3")
-			cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.CAFile)
 			keyboard, typist, err := os.Pipe() // wscat leaves when its input ends
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer typist.Close()
 			defer keyboard.Close()
-			cmd.Stdin = keyboard
-			out, err := cmd.CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "hello world") {
-				t.Errorf("wscat: %v\n%s", err, out)
-			}
+			eventually(t, "wscat gets no answer within three seconds", func() bool {
+				cmd := exec.Command("node", filepath.Join(packages, "node_modules", "wscat", "bin", "wscat"), "-c", s.socket(scheme), "-x", postMessage, "-w", "3")
+				cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.CAFile)
+				cmd.Stdin = keyboard
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("wscat: %v\n%s", err, out)
+				}
+				return strings.Contains(string(out), "hello world")
+			})
 		})
 	}
 	for _, scheme := range []string{"ws", "wss"} {

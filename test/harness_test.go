@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for another process.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // A server is a running sallyport process.
 type server struct {
