@@ -64,8 +64,8 @@ type Service struct {
 // only remembers (recordedTypes).
 func New(stores store.Stores, b bus.Bus, log *slog.Logger, types []resource.Type, options Options) *Service {
 	s := &Service{stores: stores, bus: b, log: log, options: options, types: map[string]resource.Type{}}
-	for _, name := range recordedTypes {
-		s.types[name] = recorded{name}
+	for _, t := range recordedTypes {
+		s.types[t.name] = t
 	}
 	for _, t := range types {
 		s.types[t.Name()] = guard{t, log}

@@ -184,7 +184,7 @@ func (st *step) create(ctx context.Context, bad error, replace string) error {
 			res.Stale = append(res.Stale, *res.Before)
 		}
 		st.result(res, result, verb)
-	}, st.event(result.PhysicalID, verb+"_IN_PROGRESS", initiated), st.event(result.PhysicalID, verb+"_COMPLETE", ""))
+	}, st.event(result.PhysicalID, verb+"_IN_PROGRESS", initiated), st.event(result.PhysicalID, verb+"_COMPLETE", st.s.remark(st.def.Type)))
 	return st.journal.commit()
 }
 
