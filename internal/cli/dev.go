@@ -343,6 +343,8 @@ func (s *session) tellEvent(first bool) func(cloudformation.Event) {
 		switch {
 		case strings.HasSuffix(e.Status, "_FAILED"):
 			s.term.step(s.term.failed(), e.LogicalID, e.Type+": "+e.Reason)
+		case first && e.Status == "DELETE_COMPLETE": // of what a deployment that failed had made
+			s.term.step(s.term.done(), e.LogicalID, e.Type+", removed")
 		case first:
 			s.term.step(s.term.done(), e.LogicalID, e.Type+", "+elapsed(took))
 		}

@@ -12,6 +12,8 @@ func (r *Record) advice() string {
 		return "the server is going down: connect again"
 	case r.Kind == Push:
 		return cmp.Or(pushAdvice[r.Status], pushAdvice[500])
+	case r.Kind == Connect && r.Status == 0:
+		return "clients wait for $connect: if many leave, make it faster"
 	case r.Kind == Connect && r.Called && r.Answered > 0:
 		return "the backend of $connect decided so: see its log"
 	case r.Kind == Connect && r.Account == "":

@@ -220,6 +220,9 @@ func TestClientGoneDuringConnect_DP049(t *testing.T) {
 			w.eventually(func() bool { return n.sockets.Stats().Pending == 0 }, "the gateway does not see that the client left")
 			close(release)
 			w.eventually(func() bool { return w.records.last("connect").Cause != nil }, "no record of the upgrade")
+			if r := w.records.last("connect"); tt.want == 1 && strings.Contains(r.Hint, "backend") {
+				t.Errorf("%v: %s; the backend has accepted", r.Cause, r.Hint)
+			}
 			if tt.want == 0 {
 				n.stop()
 			}
