@@ -247,7 +247,7 @@ func TestBounds(t *testing.T) {
 		if got := render(t, rounds+"#set($x = "+call+")#end#end", body, message()); got != "error" {
 			t.Errorf("%s renders %.100q, want an error", call, got)
 		}
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > 2*time.Minute { // without bounds it would be hours
 			t.Errorf("%s took %v", call, took)
 		}
 	}
