@@ -92,7 +92,9 @@ process.on('beforeExit', () => {
   if (!current) return;
   const req = current;
   if (req.outcome) return req.outcome();
-  succeed(req, null); // nothing left that could settle the promise or call back
+  // Nothing is left that could settle the promise or call back. AWS: only an async function is blamed for it.
+  if (handler.constructor.name === 'AsyncFunction') fail(req, new errors.NodeJsExit());
+  else succeed(req, null);
 });
 
 // die reports an error that nothing caught, and ends the process.
@@ -168,7 +170,8 @@ function invoke(head, text) {
     }
     const result = callbacks ? handler(event, context, addCallbacks(req, context)) : handler(event, context);
     if (result && typeof result.then === 'function') {
-      result.then((value) => succeed(req, value), (err) => fail(req, err));
+      // AWS: the first end counts, so that a handler that is async and calls back answers what it called back with.
+      result.then((value) => req.outcome || succeed(req, value), (err) => req.outcome || fail(req, err));
     } else if (!callbacks) {
       succeed(req, result);
     }

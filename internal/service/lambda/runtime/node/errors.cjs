@@ -31,6 +31,13 @@ exports.CallbackHandlerDeprecated = class CallbackHandlerDeprecated extends Exte
 };
 Object.defineProperty(exports.CallbackHandlerDeprecated.prototype, 'name', { value: 'Runtime.CallbackHandlerDeprecated' });
 
+exports.NodeJsExit = class NodeJsExit extends ExtendedError {
+  constructor() {
+    super('The Lambda runtime client detected an unexpected Node.js exit code. This is most commonly caused by a Promise that was never settled. For more information, see https://nodejs.org/docs/latest/api/process.html#exit-codes');
+  }
+};
+Object.defineProperty(exports.NodeJsExit.prototype, 'name', { value: 'Runtime.NodeJsExit' });
+
 exports.UnhandledPromiseRejection = class UnhandledPromiseRejection extends ExtendedError {
   constructor(reason) {
     super(String(reason));
