@@ -126,7 +126,7 @@ type proxyAnswer struct {
 	Headers           map[string]json.Value   `json:"headers"`
 	MultiValueHeaders map[string][]json.Value `json:"multiValueHeaders"`
 	Body              *string                 `json:"body"`
-	IsBase64Encoded   *bool                   `json:"isBase64Encoded"`
+	IsBase64Encoded   json.Value              `json:"isBase64Encoded"`
 }
 
 // proxyResponse checks a function's answer. AWS: {} is valid and means 200; null, scalars and lists are malformed; the body is sent
@@ -170,7 +170,14 @@ func proxyResponse(result []byte, binary bool) (Response, *Failure) {
 	if a.Body != nil {
 		resp.Body = []byte(*a.Body)
 	}
-	if binary && a.IsBase64Encoded != nil && *a.IsBase64Encoded {
+	// AWS: the text "true" or "false" will do, which many functions in Python return.
+	encoded := strings.Trim(string(a.IsBase64Encoded), `"`)
+	switch encoded {
+	case "", "null", "true", "false":
+	default:
+		return Response{}, malformed("isBase64Encoded is no boolean: %s", a.IsBase64Encoded)
+	}
+	if binary && encoded == "true" {
 		data, err := base64.StdEncoding.DecodeString(string(resp.Body))
 		if err != nil {
 			return Response{}, malformed("isBase64Encoded is true, but the body is no base64: %w", err)
