@@ -49,6 +49,12 @@ var recordedTypes = append(plainTypes(`AWS::CDK::Metadata AWS::CloudFormation::W
 	recorded{name: "AWS::Cognito::UserPoolDomain", named: "Domain", attributes: map[string]string{"CloudFrontDistribution": "{id}.auth.{region}.amazoncognito.com"}},
 	recorded{name: "AWS::Cognito::IdentityPool", id: "{region}:{uuid}", attributes: map[string]string{"Name": "{id}"}},
 	recorded{name: "AWS::CloudFront::Distribution", id: "E{short}", attributes: map[string]string{"DomainName": "{id}.cloudfront.net"}},
+	recorded{name: "AWS::CloudFront::Function", attributes: map[string]string{
+		"FunctionARN": "arn:aws:cloudfront::{account}:function/{id}", "FunctionMetadata.FunctionARN": "arn:aws:cloudfront::{account}:function/{id}",
+	}},
+	recorded{name: "AWS::CloudFront::CachePolicy", id: "{uuid}"},
+	recorded{name: "AWS::CloudFront::OriginRequestPolicy", id: "{uuid}"},
+	recorded{name: "AWS::CloudFront::ResponseHeadersPolicy", id: "{uuid}"},
 	recorded{name: "AWS::CloudFront::OriginAccessControl", id: "E{short}"},
 	recorded{name: "AWS::CloudFront::CloudFrontOriginAccessIdentity", id: "E{short}", attributes: map[string]string{"S3CanonicalUserId": "{id}"}},
 )
