@@ -38,7 +38,8 @@ var layers = [][]string{
 	{"internal/awsapi"},
 	{"internal/awsapi/*", "internal/natsd"},
 	{"internal/store/*", "internal/bus/*"}, // implementations
-	{"internal/store", "internal/bus"},     // contracts
+	{"internal/natsd/streams"},
+	{"internal/store", "internal/bus"}, // contracts
 	{"internal/vtl", "internal/selection", "internal/jsonpath", "internal/eventpattern", "internal/policy"},
 	{"internal/json"},
 	{"internal/arn"},
@@ -47,7 +48,7 @@ var layers = [][]string{
 
 // fences names the only packages that may import a dependency.
 var fences = map[string][]string{
-	"github.com/nats-io/":        {"internal/store/nats", "internal/bus/nats", "internal/natsd"},
+	"github.com/nats-io/":        {"internal/store/nats", "internal/bus/nats", "internal/natsd", "internal/natsd/streams"},
 	"github.com/coder/websocket": {"internal/cli"}, // the client side; the server side is ours
 	"github.com/aws/aws-sdk-go":  {},               // only in test/ and examples/, which are modules of their own
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/sallyport/sallyport/internal/bus"
+	"github.com/sallyport/sallyport/internal/natsd/streams"
 )
 
 // Headers of a job.
@@ -49,7 +50,7 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 		return nil, unavailable(err)
 	}
 	q := &queue{conn: b.conn, name: name, subjects: "queue." + name + ".", replicas: b.replicas, sync: b.sync}
-	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	stream, err := streams.Open(ctx, js, jetstream.StreamConfig{
 		Name:              "queue-" + name,
 		Subjects:          []string{q.subjects + ">"},
 		Retention:         jetstream.WorkQueuePolicy,
@@ -60,7 +61,11 @@ func (b *natsBus) Queue(ctx context.Context, name string) (bus.Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
 	}
-	consumer, err := stream.CreateOrUpdateConsumer(ctx, workersConfig(ackWait))
+	var consumer jetstream.Consumer
+	err = streams.Try(ctx, func(ctx context.Context) error {
+		consumer, err = stream.CreateOrUpdateConsumer(ctx, workersConfig(ackWait))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open queue %s: %w", name, ended(ctx, err))
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/sallyport/sallyport/internal/store"
 )
@@ -18,17 +17,7 @@ const (
 	codeBatchIncomplete           = 10176
 	codeBatchTooMany              = 10210
 	codeNoMessage                 = 10037
-	codeCreateFailed              = 10049
-	codeNoPeers                   = 10005
 )
-
-// codeOf returns the code of the server's API, or 0.
-func codeOf(err error) jetstream.ErrorCode {
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return api.ErrorCode
-	}
-	return 0
-}
 
 var errNoAnswer = fmt.Errorf("the engine did not answer within %s", callTimeout)
 

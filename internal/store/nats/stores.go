@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/sallyport/sallyport/internal/natsd/streams"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -63,7 +64,7 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		one, _ := s.disks.LoadOrStore(name, &disk{stream: name, sync: s.sync})
 		d.disk = one.(*disk)
 	}
-	config := jetstream.StreamConfig{
+	stream, err := streams.Open(ctx, js, jetstream.StreamConfig{
 		Name:               d.stream,
 		Subjects:           []string{d.subjects + ">"},
 		MaxMsgsPerSubject:  1,
@@ -72,21 +73,7 @@ func (s *stores) open(ctx context.Context, name, subjects string) (*documents, e
 		AllowMsgTTL:        true,
 		Storage:            jetstream.FileStorage,
 		Replicas:           s.replicas,
-	}
-	var stream jetstream.Stream
-	for tries := 1; ; tries++ {
-		stream, err = js.CreateOrUpdateStream(ctx, config)
-		code := codeOf(err)
-		// Removing the last stream, the server also removes the directory that it makes the next one in. The servers of a cluster
-		// that starts find each other after a while.
-		again := code == codeCreateFailed && tries < attempts || code == codeNoPeers
-		if !again {
-			break
-		}
-		if err := pause(ctx, time.Duration(tries)*10*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("open stream %s: %w", name, ended(ctx, err))
-		}
-	}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", name, ended(ctx, err))
 	}
