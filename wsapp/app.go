@@ -241,10 +241,10 @@ func (a *App) check() error {
 		return fmt.Errorf("wsapp: the app needs a Name")
 	case len(a.routes) == 0:
 		return fmt.Errorf("wsapp: app %s has no routes", a.Name)
-	case strings.ContainsAny(a.Stage, "/ $"):
+	case strings.Trim(a.Stage, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "":
 		return fmt.Errorf("wsapp: stage %q: letters, digits, - and _ make a stage's name", a.Stage)
 	case a.Timeout < 0 || a.Timeout > 15*time.Minute:
-		return fmt.Errorf("wsapp: a function may run for 15 minutes, and not for %v", a.Timeout)
+		return fmt.Errorf("wsapp: a function may run for 15 minutes at most, and not for %v", a.Timeout)
 	}
 	return nil
 }

@@ -156,7 +156,9 @@ func TestCommand(t *testing.T) {
 		{"describe", fullApp(), []string{"describe"}, "ROUTE"},
 		{"svg", fullApp(), []string{"describe", "--svg"}, "<svg"},
 		{"unknown", fullApp(), []string{"fly"}, `there is no command "fly"`},
-		{"argument", fullApp(), []string{"describe", "it"}, "takes no arguments"},
+		{"argument", fullApp(), []string{"describe", "it"}, `takes no arguments but options, not "it"`},
+		{"option of another", fullApp(), []string{"template", "--svg"}, "not defined: -svg; `template --help` lists the options"},
+		{"options", fullApp(), []string{"deploy", "--help"}, "-stack-name"},
 		{"no name", &App{}, nil, "needs a Name"},
 		{"no routes", &App{Name: "x"}, nil, "has no routes"},
 	} {

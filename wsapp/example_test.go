@@ -231,7 +231,7 @@ func ExampleApp_Command() {
 	//   describe [--svg]                 say what the app is made of, as text or as a diagram
 	//   deploy   [--stack-name NAME]     deploy to a running Sallyport, with the sallyport command
 	//   deploy   --aws                   deploy to AWS, with the sam command
-	//   delete   [--aws]                 delete what was deployed
+	//   delete   [--stack-name NAME]     delete what was deployed; from AWS with --aws
 }
 
 // Apps do not see engines, but their connections can be reached from anywhere that has one.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -27,7 +28,7 @@ func Main(a *App) {
 	Exit(a, err)
 }
 
-// Exit ends the program with an error's sentence, if there is one.
+// Exit ends the program with an error's sentence, if there is one: with status 2 if [App.Command] was used wrongly, with that of the tool that failed, or with 1.
 func Exit(a *App, err error) {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		os.Exit(0)
@@ -36,6 +37,9 @@ func Exit(a *App, err error) {
 		os.Exit(exit.ExitCode()) // it has told why
 	}
 	fmt.Fprintf(os.Stderr, "%s: %v\n", a.Name, err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		os.Exit(2)
+	}
 	os.Exit(1)
 }
 
@@ -44,8 +48,11 @@ const Usage = `  template [--code DIR]            print the template, for AWS an
   describe [--svg]                 say what the app is made of, as text or as a diagram
   deploy   [--stack-name NAME]     deploy to a running Sallyport, with the sallyport command
   deploy   --aws                   deploy to AWS, with the sam command
-  delete   [--aws]                 delete what was deployed
+  delete   [--stack-name NAME]     delete what was deployed; from AWS with --aws
 `
+
+// A usageError is a mistake in how a command was written; Exit makes it status 2.
+type usageError struct{ error }
 
 // Command does what arguments say; they are without the program's name. It prints to out.
 func (a *App) Command(ctx context.Context, args []string, out io.Writer) error {
@@ -56,45 +63,72 @@ func (a *App) Command(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	code := flags.String("code", ".", "folder of the program, as seen from the template")
-	svg := flags.Bool("svg", false, "draw a diagram")
-	stack := flags.String("stack-name", a.StackName(), "name of the stack")
-	aws := flags.Bool("aws", false, "AWS, and not Sallyport")
-	if err := flags.Parse(args[1:]); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("%s takes no arguments but options", args[0])
-	}
-	var text []byte
-	var err error
+	var code, stack string
+	var svg, aws bool
 	switch args[0] {
 	case "template":
-		text, err = a.Template(Code(*code))
+		flags.StringVar(&code, "code", ".", "folder of the program, as seen from the template")
 	case "describe":
-		if *svg {
-			text, err = a.Diagram()
-			break
-		}
-		var s string
-		s, err = a.Describe()
-		text = []byte(s)
-	case "deploy":
-		return a.deploy(ctx, *stack, *aws)
-	case "delete":
-		if *aws {
-			return run(ctx, "sam", "delete", "--stack-name", *stack, "--no-prompts")
-		}
-		return run(ctx, "sallyport", "delete", *stack)
+		flags.BoolVar(&svg, "svg", false, "draw a diagram")
+	case "deploy", "delete":
+		flags.StringVar(&stack, "stack-name", a.StackName(), "name of the stack")
+		flags.BoolVar(&aws, "aws", false, "AWS, and not Sallyport")
 	case "help", "-h", "--help":
-		text = []byte("Commands:\n" + Usage)
+		_, err := io.WriteString(out, "Commands:\n"+Usage)
+		return err
 	default:
-		return fmt.Errorf("there is no command %q; commands are:\n%s", args[0], Usage)
+		return usageError{fmt.Errorf("there is no command %q; commands are:\n%s", args[0], strings.TrimSuffix(Usage, "\n"))}
 	}
+	switch err := parse(flags, args[1:], out); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
+		return err
+	}
+	switch args[0] {
+	case "deploy":
+		return a.deploy(ctx, stack, aws)
+	case "delete":
+		if aws {
+			return run(ctx, "sam", "delete", "--stack-name", stack, "--no-prompts")
+		}
+		return run(ctx, "sallyport", "delete", stack)
+	}
+	text, err := a.print(args[0], code, svg)
 	if err == nil {
 		_, err = out.Write(text)
 	}
 	return err
+}
+
+// print returns what the commands write that only look at the app.
+func (a *App) print(command, code string, svg bool) ([]byte, error) {
+	switch {
+	case command == "template":
+		return a.Template(Code(code))
+	case svg:
+		return a.Diagram()
+	}
+	text, err := a.Describe()
+	return []byte(text), err
+}
+
+// parse reads the options of a command, which takes nothing else. With flag.ErrHelp it has printed them.
+func parse(flags *flag.FlagSet, args []string, out io.Writer) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(out, "Options of %s:\n", flags.Name())
+		flags.SetOutput(out)
+		flags.PrintDefaults()
+		return err
+	case err != nil:
+		return usageError{fmt.Errorf("%w; `%s --help` lists the options", err, flags.Name())}
+	case flags.NArg() > 0:
+		return usageError{fmt.Errorf("%s takes no arguments but options, not %q", flags.Name(), flags.Arg(0))}
+	}
+	return nil
 }
 
 // deploy has the user's tools deploy the app's template. The code is the program in the present folder.
