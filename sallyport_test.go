@@ -72,6 +72,8 @@ func newApp() *wsapp.App {
 				return wsapp.Identity{}, wsapp.ErrUnauthorized
 			case "bad":
 				return wsapp.Identity{}, wsapp.ErrForbidden
+			case "bug":
+				panic("a bug")
 			}
 			return wsapp.Identity{Principal: e.Headers["Token"], Context: map[string]any{"level": 3}}, nil
 		},
@@ -118,7 +120,7 @@ func TestApp(t *testing.T) {
 	if d, err := wsapp.Broadcast(s.Context(t.Context(), app), "all"); err != nil || d.Sent != 2 {
 		t.Errorf("%+v, %v", d, err)
 	}
-	for status, header := range map[int]http.Header{401: nil, 403: {"Token": {"bad"}}} {
+	for status, header := range map[int]http.Header{401: nil, 403: {"Token": {"bad"}}, 500: {"Token": {"bug"}}} {
 		_, resp, err := websocket.Dial(t.Context(), s.URL(), &websocket.DialOptions{HTTPHeader: header})
 		if err == nil || resp.StatusCode != status {
 			t.Errorf("%v is answered with %+v, want %d", header, resp, status)

@@ -100,7 +100,8 @@ func identitySource(e *AuthorizerEvent, source string) string {
 }
 
 // authorize answers API Gateway's question to an authorizer's function.
-func (a *App) authorize(ctx context.Context, raw []byte) (any, error) {
+func (a *App) authorize(ctx context.Context, raw []byte) (_ any, err error) {
+	defer failed(&err)
 	e := new(AuthorizerEvent)
 	if err := json.Unmarshal(raw, e); err != nil {
 		return nil, fmt.Errorf("read event: %w", err)

@@ -18,11 +18,7 @@ func (a *App) Serve(ctx context.Context, e Engine, r *Request) (resp Response, e
 	if h == nil {
 		return Response{}, fmt.Errorf("the app has no route %s", r.RouteKey)
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
+	defer failed(&err)
 	c := &call{Context: ctx, app: a, engine: e, request: r}
 	switch r.RouteKey {
 	case ConnectKey:
@@ -31,6 +27,13 @@ func (a *App) Serve(ctx context.Context, e Engine, r *Request) (resp Response, e
 		return a.disconnect(c, h)
 	}
 	return answer(h(c, r))
+}
+
+// failed makes an error of a panic: it ends the function, and nothing else that runs in this process.
+func failed(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+	}
 }
 
 // answer makes a response of what a function decided on by an error.
