@@ -33,14 +33,14 @@ function ask(url, text) {
 
 let server;
 before(async () => {
-  if (!missing) server = await start({ template: join(here, "template.yaml"), parameters: { Greeting: "moin" } });
-}, { timeout: 60_000 });
+  if (!missing) server = await start({ template: join(here, "template.yaml"), parameters: { Greeting: "moin" }, timeout: 180_000 });
+}, { timeout: 200_000 });
 after(() => server?.stop());
 
 test("a message goes there and back", { skip: missing }, async () => {
   assert.equal(await ask(server.url(), `{"action":"greet","name":"ann"}`), "moin ann");
   assert.equal(await ask(server.url("echo"), `{"action":"greet","name":"bob"}`), "moin bob");
-  assert.match(await server.waitForLog("bob"), /got \{/);
+  assert.match(await server.waitForLog("bob", 60_000), /got \{/);
   assert.throws(() => server.url("other"), /there is no API other/);
 });
 
@@ -57,7 +57,7 @@ test("what goes wrong is said", { skip: missing }, async () => {
 });
 
 test("stop leaves nothing", { skip: missing }, async () => {
-  const other = await start({ template: join(here, "template.yaml") });
+  const other = await start({ template: join(here, "template.yaml"), timeout: 180_000 });
   const endpoint = other.endpoint;
   await other.stop();
   await assert.rejects(fetch(endpoint));

@@ -25,7 +25,7 @@ without_pytest = not importlib.util.find_spec("pytest") and os.environ.get("CI")
 def ask(url, text):
     """Sends one message and returns the first that comes back. The standard library has no WebSocket client."""
     to = urlsplit(url)
-    with socket.create_connection((to.hostname, to.port), 10) as s:
+    with socket.create_connection((to.hostname, to.port), 60) as s:
         key = base64.b64encode(os.urandom(16)).decode()
         s.sendall((f"GET {to.path} HTTP/1.1\r\nHost: {to.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                    f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n").encode())
@@ -44,7 +44,7 @@ def ask(url, text):
 class Test(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = sallyport.start(here / "template.yaml", parameters={"Greeting": "moin"})
+        cls.server = sallyport.start(here / "template.yaml", parameters={"Greeting": "moin"}, timeout=180)
 
     @classmethod
     def tearDownClass(cls):
@@ -53,7 +53,7 @@ class Test(unittest.TestCase):
     def test_message(self):
         self.assertEqual(ask(self.server.url(), '{"action":"greet","name":"ann"}'), "moin ann")
         self.assertEqual(ask(self.server.url("echo"), '{"action":"greet","name":"bob"}'), "moin bob")
-        self.assertTrue(self.server.wait_for_log("bob").startswith("got {"))
+        self.assertTrue(self.server.wait_for_log("bob", 60).startswith("got {"))
         with self.assertRaisesRegex(sallyport.SallyportError, "there is no API other"):
             self.server.url("other")
 
@@ -78,7 +78,7 @@ class Test(unittest.TestCase):
             sallyport.start(binary="/nowhere/sallyport")
 
     def test_stop(self):
-        with sallyport.start(here / "template.yaml") as other:
+        with sallyport.start(here / "template.yaml", timeout=180) as other:
             to = urlsplit(other.endpoint)
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection((to.hostname, to.port))
