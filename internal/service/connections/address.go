@@ -38,6 +38,9 @@ func parse(r *http.Request, custom bool) (address, bool) {
 	}
 	if n := len(parts); n > 1 && parts[n-2] == collection && (n > 2 || custom) {
 		a.connection, parts = parts[n-1], parts[:n-2]
+		for len(parts) > 0 && parts[len(parts)-1] == "" { // AWS: /stage//@connections/id, as the SDK for JavaScript calls an endpoint with a slash at its end
+			parts = parts[:len(parts)-1]
+		}
 	}
 	if custom {
 		a.path = strings.Join(parts, "/")

@@ -34,6 +34,9 @@ func TestParse(t *testing.T) {
 	}{
 		{"DP-276 host", aws, "/prod/@connections/L0SM9cOFIAMCIdw=", at("abc", "eu-west-1", "prod", "L0SM9cOFIAMCIdw="), true},
 		{"DP-277 escaped", aws, "/prod/%40connections/L0SM9cOFIAMCIdw%3D", at("abc", "eu-west-1", "prod", "L0SM9cOFIAMCIdw="), true},
+		{"endpoint_with_slash", aws, "/prod//@connections/x", at("abc", "eu-west-1", "prod", "x"), true},
+		{"local_endpoint_with_slash", local, "/abc/prod//@connections/x", at("abc", "", "prod", "x"), true},
+		{"slashes_alone", aws, "//@connections/x", address{}, false},
 		{"other_suffix", "abc.execute-api.localhost:4566", "/prod/@connections/x", at("abc", "", "prod", "x"), true},
 		{"local_stage", local, "/prod/@connections/x", at("", "", "prod", "x"), true},
 		{"local_api", local, "/abc/prod/@connections/x", at("abc", "", "prod", "x"), true},
