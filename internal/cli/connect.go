@@ -72,7 +72,8 @@ func connect(ctx context.Context, opts connectOptions) error {
 		if !ok {
 			return usagef("header %q is not of the form \"Name: value\"", h)
 		}
-		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		name = strings.TrimSpace(name)
+		header[name] = append(header[name], strings.TrimSpace(value)) // as it was written: functions see it so
 	}
 	c, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
 		HTTPClient: clientTrusting(caFile), HTTPHeader: header, Subprotocols: opts.subprotocols, CompressionMode: websocket.CompressionDisabled,

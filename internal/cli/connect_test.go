@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"io"
+	"net"
+	"strings"
 	"testing"
 )
 
@@ -18,5 +21,32 @@ func TestResolve(t *testing.T) {
 				t.Errorf("resolve(%q) = %q, %v, want %q", tt.target, got, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestConnectHeaders: functions see headers as they were written.
+func TestConnectHeaders(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	request := make(chan string, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		buf := make([]byte, 4096)
+		n, _ := c.Read(buf)
+		request <- string(buf[:n])
+	}()
+	_ = connect(t.Context(), connectOptions{target: "ws://" + l.Addr().String(), headers: []string{"token: hello", "token:again", "X-my-Name: me"}, out: io.Discard, errs: io.Discard})
+	got := <-request
+	for _, want := range []string{"\r\ntoken: hello\r\n", "\r\ntoken: again\r\n", "\r\nX-my-Name: me\r\n", "\r\nSec-Websocket-Key: "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the request lacks %q:\n%s", want, got)
+		}
 	}
 }
