@@ -49,7 +49,7 @@ func functionName(a *wsapp.App, function string) string {
 func (s *Server) deployAll(ctx context.Context, o options) error {
 	for _, a := range o.apps {
 		if err := s.deployApp(ctx, a); err != nil {
-			return fmt.Errorf("deploy %s: %w", a.Name, err)
+			return fmt.Errorf("deploy app %q: %w", a.Name, err)
 		}
 	}
 	for _, t := range o.templates {

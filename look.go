@@ -41,12 +41,13 @@ func (s *Server) Env() []string {
 	}
 }
 
-// URL returns the address of a stage for WebSocket clients: of the API of that name or id, or of the only one. It is empty if there is none.
+// URL returns the address of a stage for WebSocket clients, as "ws://127.0.0.1:4566/q7d3k9x2ab/prod": of the API of that name or id, or of the first. It is
+// empty if there is none.
 func (s *Server) URL(api ...string) string {
 	var apis struct {
 		Items []struct{ APIID, Name string }
 	}
-	if s.Call(context.Background(), "apigatewayv2", "GetApis", map[string]any{}, &apis) != nil {
+	if s.Call(context.Background(), "apigatewayv2", "GetApis", map[string]any{"maxResults": "500"}, &apis) != nil {
 		return ""
 	}
 	for _, a := range apis.Items {
@@ -164,10 +165,11 @@ func plainValue(v map[string]any) any {
 	return nil
 }
 
-// Logs returns the lines that a function has written, the oldest first. name is the function's, or its logical id in a template. Functions of this process
-// write where the process writes, and not there.
+// Logs returns the lines that a function has written, the oldest first. name is the function's, or its logical id in a template; it is an error if there is
+// none. Functions of this process write where the process writes, and not there.
 func (s *Server) Logs(ctx context.Context, name string) ([]string, error) {
-	in := map[string]any{"logGroupName": "/aws/lambda/" + s.Resource(name)}
+	function := s.Resource(name)
+	in := map[string]any{"logGroupName": "/aws/lambda/" + function}
 	lines := []string{}
 	for {
 		var out struct {
@@ -175,8 +177,8 @@ func (s *Server) Logs(ctx context.Context, name string) ([]string, error) {
 			NextToken string
 		}
 		if err := s.Call(ctx, "logs", "FilterLogEvents", in, &out); err != nil {
-			if strings.Contains(err.Error(), "log group does not exist") {
-				return lines, nil
+			if strings.Contains(err.Error(), "log group does not exist") { // it has not run yet, if there is one
+				return lines, s.Call(ctx, "lambda", "GetFunction", map[string]any{"FunctionName": function}, nil)
 			}
 			return nil, err
 		}

@@ -109,6 +109,12 @@ func TestApp(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", tt.send, got, tt.want)
 		}
 	}
+	if lines, err := s.Logs(t.Context(), "Nobody"); err == nil {
+		t.Errorf("the log of no function is %v", lines)
+	}
+	if lines, err := s.Logs(t.Context(), "App"); err != nil {
+		t.Errorf("the log of a function that has not written: %v, %v", lines, err)
+	}
 	send(t, a, `{"action":"info"}`)
 	if got := receive(t, a); !strings.Contains(got, ".execute-api.us-east-1.amazonaws.com") || !strings.Contains(got, `"ip":"127.0.0.1"`) {
 		t.Errorf("info = %s", got)
@@ -124,6 +130,27 @@ func TestApp(t *testing.T) {
 		_, resp, err := websocket.Dial(t.Context(), s.URL(), &websocket.DialOptions{HTTPHeader: header})
 		if err == nil || resp.StatusCode != status {
 			t.Errorf("%v is answered with %+v, want %d", header, resp, status)
+		}
+	}
+}
+
+// A stage is found among more APIs than a page of them has.
+func TestServer_URL(t *testing.T) {
+	t.Parallel()
+	s := sallyport.Test(t)
+	for i := range 30 {
+		var api struct{ APIID string }
+		in := map[string]any{"name": fmt.Sprint("api", i), "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action"}
+		if err := s.Call(t.Context(), "apigatewayv2", "CreateApi", in, &api); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Call(t.Context(), "apigatewayv2", "CreateStage", map[string]any{"apiId": api.APIID, "stageName": "prod"}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 30 {
+		if s.URL(fmt.Sprint("api", i)) == "" {
+			t.Errorf("api%d has no URL", i)
 		}
 	}
 }

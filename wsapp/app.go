@@ -122,6 +122,8 @@ type Handler func(ctx context.Context, r *Request) (Response, error)
 // What f takes decides what it gets: string, []byte and [encoding/json.RawMessage] the message as it came, [Event] (or a pointer to it, or to a
 // [Request]) everything that is known, and any other type the message decoded from JSON. A message that cannot be decoded is
 // answered with status 400.
+//
+// On panics if the key is empty or has a route already, or if the app has begun to serve.
 func On[In any](a *App, key string, f func(ctx context.Context, in In) error) *Route {
 	decode := decoder[In]()
 	return a.add(key, false, func(ctx context.Context, r *Request) (Response, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -50,26 +51,33 @@ func IdentityOf(ctx context.Context) (id Identity, ok bool) {
 	return Identity{Principal: principal, Context: m}, true
 }
 
-// admit asks the authorizer where no gateway does. It returns the status that refuses the client, or zero.
-func (a *App) admit(ctx context.Context, r *Request) (status int, err error) {
+// admit asks the authorizer where no gateway does. Its error is an [Error] with the status that refuses the client; for tests it says why.
+func (a *App) admit(ctx context.Context, r *Request) (err error) {
 	e := new(AuthorizerEvent)
 	if err := json.Unmarshal(r.Raw, e); err != nil {
-		return 0, fmt.Errorf("read event: %w", err)
+		return fmt.Errorf("read event: %w", err)
 	}
 	e.Type = "REQUEST"
 	for _, source := range a.IdentitySource {
 		if identitySource(e, source) == "" {
-			return 401, nil
+			return Errorf(401, "the client sends no %s", source)
 		}
 	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = Errorf(500, "authorizer: panic: %v\n%s", v, debug.Stack())
+		}
+	}()
 	id, err := a.Authorizer(ctx, e)
 	switch {
 	case errors.Is(err, ErrUnauthorized):
-		return 401, nil
+		return Errorf(401, "authorizer: %v", err)
 	case errors.Is(err, ErrForbidden):
-		return 403, nil
-	case err != nil || id.Principal == "":
-		return 500, nil
+		return Errorf(403, "authorizer: %v", err)
+	case err != nil:
+		return Errorf(500, "authorizer: %v", err)
+	case id.Principal == "":
+		return Errorf(500, "authorizer: the identity has no Principal")
 	}
 	id.Context = maps.Clone(id.Context)
 	for name, v := range id.Context {
@@ -77,11 +85,11 @@ func (a *App) admit(ctx context.Context, r *Request) (status int, err error) {
 		case string, bool, int, int64, float64:
 			id.Context[name] = fmt.Sprint(v) // AWS: functions see nothing but strings
 		default:
-			return 500, nil
+			return Errorf(500, "authorizer: the identity's %s is a %T, and neither string nor number nor boolean", name, v)
 		}
 	}
 	a.identities.Store(r.ConnectionID, id)
-	return 0, nil
+	return nil
 }
 
 func identitySource(e *AuthorizerEvent, source string) string {

@@ -50,8 +50,8 @@ func answer(resp Response, err error) (Response, error) {
 func (a *App) connect(c *call, h Handler) (Response, error) {
 	r := c.request
 	if a.Authorizer != nil && !r.Authorized {
-		if status, err := a.admit(c, r); status != 0 || err != nil {
-			return Response{StatusCode: status}, err
+		if err := a.admit(c, r); err != nil {
+			return answer(Response{}, err)
 		}
 	}
 	protocol, err := a.subprotocol(r)

@@ -21,6 +21,10 @@ func newDoor() *wsapp.App {
 				return wsapp.Identity{}, wsapp.ErrUnauthorized
 			case "bug":
 				return wsapp.Identity{}, errors.New("broken")
+			case "panic":
+				panic("broken")
+			case "list":
+				return wsapp.Identity{Principal: token, Context: map[string]any{"roles": []string{"a"}}}, nil
 			default:
 				return wsapp.Identity{Principal: token, Context: map[string]any{"age": 7}}, nil
 			}
@@ -55,6 +59,8 @@ func TestDial(t *testing.T) {
 		{"unauthorized", []wsapptest.DialOption{v1, wsapptest.Query("token=stranger")}, 401},
 		{"forbidden", []wsapptest.DialOption{v1, wsapptest.Query("token=thief")}, 403},
 		{"broken authorizer", []wsapptest.DialOption{v1, wsapptest.Query("token=bug")}, 500},
+		{"panicking authorizer", []wsapptest.DialOption{v1, wsapptest.Query("token=panic")}, 500},
+		{"context of a list", []wsapptest.DialOption{v1, wsapptest.Query("token=list")}, 500},
 		{"no subprotocol", []wsapptest.DialOption{wsapptest.Query("token=ann")}, 400},
 		{"refused", []wsapptest.DialOption{v1, wsapptest.Query("token=ann"), wsapptest.Header("Mood", "bad")}, 418},
 		{"broken", []wsapptest.DialOption{v1, wsapptest.Query("token=ann"), wsapptest.Header("Mood", "ill")}, 502},
@@ -64,6 +70,10 @@ func TestDial(t *testing.T) {
 				t.Errorf("status %d, want %d", status, tt.want)
 			}
 		})
+	}
+	test.Dial(v1, wsapptest.Query("token=bug"))
+	if e := test.Last(wsapp.ConnectKey); e.Response.Body != "authorizer: broken" {
+		t.Errorf("the test learns %q of why", e.Response.Body)
 	}
 	c := test.Connect(v1, wsapptest.Query("token=ann"))
 	if c.Subprotocol != "v1" {
@@ -75,7 +85,7 @@ func TestDial(t *testing.T) {
 	if id.Principal != "ann" || id.Context["age"] != "7" {
 		t.Errorf("%+v", id)
 	}
-	if e := test.Events(); len(e) != 9 || e[0].Kind != wsapptest.Connect {
+	if e := test.Events(); len(e) != 12 || e[0].Kind != wsapptest.Connect {
 		t.Errorf("%+v", e)
 	}
 }

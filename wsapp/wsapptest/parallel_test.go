@@ -91,6 +91,22 @@ func TestTime(t *testing.T) {
 	}
 }
 
+// A message that is too large closes the connection, however much of it has been written by then.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	test := wsapptest.New(t, newApp())
+	for _, size := range []int{128<<10 + 1, 300 << 10, 2 << 20} {
+		c := test.Connect()
+		c.Send(strings.Repeat("x", size))
+		if code, _ := c.Closed(); code != 1009 {
+			t.Errorf("%d bytes: code %d", size, code)
+		}
+		if e := test.Last(wsapp.DisconnectKey); e.Status != 1009 {
+			t.Errorf("%d bytes: %+v", size, e)
+		}
+	}
+}
+
 func TestSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		test := wsapptest.New(t, newApp())
