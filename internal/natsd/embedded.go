@@ -38,7 +38,7 @@ type Engine struct {
 }
 
 const (
-	readyTimeout = time.Minute // recovery of a large data directory
+	readyTimeout = time.Minute // recovery of a large data directory, or an election
 	noLimit      = 1 << 60     // the disk is the limit; the server's default depends on what is free when it starts
 	batchLimit   = 4096        // atomic batches in flight; the server's default of 50 is below what one busy node makes
 	maxPayload   = 1 << 20

@@ -10,10 +10,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/sallyport/sallyport/internal/natsd/streams"
 )
 
 // minServer is the oldest server that can do what the stores need: atomic batches (2.12) in one step with their reads (2.14).
-var minServer = [2]int{2, 12}
+var minServer = [2]int{2, 14}
 
 // External connects to a NATS server or cluster with JetStream, for example "nats://a:4222,nats://b:4222". Credentials
 // stand in the URL. A lost connection is made again for ever; until then, calls answer ErrUnavailable.
@@ -50,13 +52,19 @@ func checkServer(ctx context.Context, conn *nats.Conn) error {
 		return fmt.Errorf("server version %q: %w", conn.ConnectedServerVersion(), err)
 	}
 	if major < minServer[0] || major == minServer[0] && minor < minServer[1] {
-		return fmt.Errorf("the server has version %s, but atomic batches need %d.%d or newer", conn.ConnectedServerVersion(), minServer[0], minServer[1])
+		return fmt.Errorf("the server has version %s, but atomic batches in one step with their reads need %d.%d or newer", conn.ConnectedServerVersion(), minServer[0], minServer[1])
 	}
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return err
 	}
-	if _, err := js.AccountInfo(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout) // a cluster that has just been started has no leader yet
+	defer cancel()
+	err = streams.Try(ctx, func(ctx context.Context) error {
+		_, err := js.AccountInfo(ctx)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("JetStream is not available to this account: %w", err)
 	}
 	return nil
