@@ -88,14 +88,54 @@ func TestChildExecutions(t *testing.T) {
 			{`"ToleratedFailureCount":1,`, "SUCCEEDED"},
 			{`"ToleratedFailurePercentage":33,`, "FAILED"},
 			{`"ToleratedFailurePercentage":34,`, "SUCCEEDED"},
-			{`"ToleratedFailurePercentage":100,"ToleratedFailureCount":0,`, "FAILED"},
 		} {
 			if out := w.execute(distributed(tt.fields, ""), items); out["status"] != tt.want {
 				w.t.Errorf("%s: %v, want %s", tt.fields, out, tt.want)
 			}
 		}
+		for _, tt := range []struct {
+			failed, total, count, percentage int
+			exceeded                         bool
+		}{ // as AWS decides
+			{1, 3, 0, 0, true},
+			{1, 3, 1, 100, false},
+			{3, 3, 1, 100, true},
+			{3, 3, 3, 100, false},
+			{1, 3, 0, 100, false},
+			{1, 3, 100_000, 34, false},
+			{1, 3, 100_000, 33, true},
+			{1, 4, 100_000, 25, false},
+			{1, 4, 100_000, 24, true},
+			{1, 3, 0, 50, false},
+			{3, 3, 0, 50, true},
+			{1, 3, 5, 0, false},
+			{3, 3, 5, 0, false},
+			{2, 3, 1, 90, true},
+			{2, 3, 5, 50, true},
+			{2, 5, 1, 100, true},
+			{2, 5, 2, 100, false},
+			{2, 5, 100_000, 39, true},
+			{2, 5, 100_000, 40, false},
+		} {
+			list := make([]string, tt.total)
+			for i := range list {
+				if list[i] = `{"v":"ok"}`; i < tt.failed {
+					list[i] = `{"v":"bad"}`
+				}
+			}
+			fields := fmt.Sprintf(`"ToleratedFailureCountPath":"$.count","ToleratedFailurePercentagePath":"$.percentage","ItemsPath":"$.items","MaxConcurrency":%d,`, tt.total)
+			out := w.execute(distributed(fields, ""), fmt.Sprintf(`{"count":%d,"percentage":%d,"items":[%s]}`, tt.count, tt.percentage, strings.Join(list, ",")))
+			if exceeded := out["status"] == "FAILED"; exceeded != tt.exceeded || exceeded && (out["error"] != "States.ExceedToleratedFailureThreshold" || out["cause"] != "The specified tolerated failure threshold was exceeded") {
+				w.t.Errorf("%+v: %v", tt, out)
+			}
+		}
+		out := w.execute(distributed(`"ToleratedFailureCount":1,`, ""), `[{"v":"bad"}]`)
+		var list []map[string]any // AWS: what failed is told as with ResultWriter
+		if err := json.Unmarshal([]byte(out["output"].(string)), &list); err != nil || len(list) != 1 || list[0]["Status"] != "FAILED" || list[0]["Error"] != "Bad" || list[0]["Cause"] != "it is" {
+			w.t.Errorf("%v: %v", out["output"], err)
+		}
 		batches := `"StartAt":"C","States":{"C":{"Type":"Choice","Default":"S","Choices":[{"Variable":"$.Items[0].v","StringEquals":"bad","Next":"F"}]},"S":{"Type":"Succeed"},"F":{"Type":"Fail"}}`
-		out := w.execute(distributed(`"ToleratedFailureCount":1,"MaxConcurrency":1,"ItemBatcher":{"MaxItemsPerBatch":2},`, batches), `[{"v":"a"},{"v":"b"},{"v":"bad"},{"v":"c"},{"v":"d"}]`)
+		out = w.execute(distributed(`"ToleratedFailureCount":1,"MaxConcurrency":1,"ItemBatcher":{"MaxItemsPerBatch":2},`, batches), `[{"v":"a"},{"v":"b"},{"v":"bad"},{"v":"c"},{"v":"d"}]`)
 		run := w.lastRun(out)
 		got := counts(run["itemCounts"]) + "; " + counts(run["executionCounts"])
 		want := "pending 1 running 0 succeeded 2 failed 2 aborted 0 total 5 written 0; pending 1 running 0 succeeded 1 failed 1 aborted 0 total 3 written 0"

@@ -25,7 +25,7 @@
 //
 // service.go lists the operations; machines.go, versions.go, executions.go, redrive.go, history.go, activities.go, mapruns.go, children.go,
 // tags.go and teststate.go have them. resources.go is for CloudFormation, logging.go for log groups. A task's call is made in call.go, sdkcall.go (aws-sdk
-// integrations), apigateway.go (pushing to sockets), web.go (HTTP tasks) or reading.go (items and results of distributed Map states, whose
+// integrations), apigateway.go (pushing to sockets), web.go (HTTP tasks) or reading.go and items.go (items and results of distributed Map states, whose
 // children are threads of the same document, and whose events stand among its own), in the machine's role (roles.go).
 //
 // Not here: integrations with services that Sallyport does not have (they fail when run), and forgetting: executions are kept until

@@ -5,12 +5,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,22 +51,22 @@ func (c *taskCall) read(ctx context.Context) machine.Result {
 	if c.reading.write {
 		return c.writeResults(ctx, o)
 	}
-	var items []json.RawMessage
+	var d *dataset
 	if strings.HasSuffix(c.task.Resource, "s3:listObjectsV2") {
-		items, err = c.listObjects(ctx, o)
+		d, err = c.listObjects(ctx, o)
 	} else {
-		items, err = c.objectItems(ctx, o)
+		d, err = c.objectItems(ctx, o)
 	}
 	if err != nil {
 		return machine.Result{Failure: &asl.Failure{Error: asl.ErrItemReader, Cause: reason(err)}}
 	}
-	if n := c.reading.most; n > 0 && len(items) > n {
-		items = items[:n]
+	if n := c.reading.most; n > 0 && len(d.items) > n {
+		d.items = d.items[:n]
 	}
-	if items == nil {
-		items = []json.RawMessage{}
+	if d.items == nil {
+		d.items = []json.RawMessage{}
 	}
-	return machine.Result{Items: items}
+	return machine.Result{Items: d.items, Keys: d.keys, Sources: d.sources}
 }
 
 func reason(err error) string {
@@ -82,15 +79,10 @@ func reason(err error) string {
 // object reads an object of S3.
 func (c *taskCall) object(ctx context.Context, params any) ([]byte, error) {
 	if o, ok := params.(*asl.Object); ok && c.s.cfg.Objects != nil && !c.s.cfg.S3Elsewhere {
-		text := func(name string) string {
-			v, _ := o.Get(name)
-			s, _ := v.(string)
-			return s
-		}
-		if err := c.s.allowed(ctx, "s3:GetObject", "arn:aws:s3:::"+text("Bucket")+"/"+text("Key")); err != nil {
+		if err := c.s.allowed(ctx, "s3:GetObject", "arn:aws:s3:::"+text(o, "Bucket")+"/"+text(o, "Key")); err != nil {
 			return nil, err
 		}
-		return c.s.readObject(ctx, text("Bucket"), text("Key"), text("VersionId"))
+		return c.s.readObject(ctx, text(o, "Bucket"), text(o, "Key"), text(o, "VersionId"))
 	}
 	out, err := c.do(ctx, "s3", "GetObject", params)
 	if err != nil {
@@ -106,131 +98,111 @@ func (c *taskCall) object(ctx context.Context, params any) ([]byte, error) {
 	return raw, nil
 }
 
-func (c *taskCall) objectItems(ctx context.Context, params *asl.Object) ([]json.RawMessage, error) {
+// A dataset is items that were read, and where.
+type dataset struct {
+	items   []json.RawMessage
+	keys    []string
+	sources []machine.Source
+}
+
+// add adds items of one object. Keys are told only if all items are of one object.
+func (d *dataset) add(uri string, items []json.RawMessage, keys []string) {
+	if len(d.sources) == 0 {
+		d.keys = keys
+	} else if len(keys) > 0 || len(d.keys) > 0 {
+		d.keys = nil
+	}
+	d.sources = append(d.sources, machine.Source{From: len(d.items), URI: uri})
+	d.items = append(d.items, items...)
+}
+
+func (d *dataset) full(most int) bool { return most > 0 && len(d.items) >= most }
+
+// objectItems reads the items of one object, or of those that it lists.
+func (c *taskCall) objectItems(ctx context.Context, params *asl.Object) (*dataset, error) {
+	d, r := &dataset{}, &c.reading.reader
+	bucket, key := text(params, "Bucket"), text(params, "Key")
 	data, err := c.object(ctx, params)
 	if err != nil {
 		return nil, err
 	}
-	switch c.reading.reader.Input {
-	case "CSV":
-		return csvItems(&c.reading.reader, data)
-	case "JSONL":
-		return lineItems(data)
-	case "MANIFEST":
-		return c.manifestItems(ctx, params, data)
-	case "PARQUET":
-		return nil, errors.New("Sallyport does not read Parquet files.")
+	switch {
+	case r.Manifest == "ATHENA_DATA":
+		return d, c.athenaItems(ctx, d, data)
+	case r.Manifest == "S3_INVENTORY" || r.Input == "MANIFEST":
+		return d, c.inventoryItems(ctx, d, params, data)
 	}
-	return jsonItems(data)
+	items, keys, err := parseItems(r, key, data)
+	d.add("s3://"+bucket+"/"+key, items, keys)
+	return d, err
 }
 
-func jsonItems(data []byte) ([]json.RawMessage, error) {
-	v, err := asl.Decode(data)
-	if err != nil {
-		return nil, errors.New("Attempting to parse JSON failed: the object is not valid JSON.")
-	}
-	list, ok := v.([]any)
-	if !ok {
-		return nil, errors.New("Attempting to map over non-iterable node.")
-	}
-	items := make([]json.RawMessage, len(list))
-	for i := range list {
-		items[i] = asl.Encode(list[i])
-	}
-	return items, nil
+func text(params *asl.Object, name string) string {
+	v, _ := params.Get(name)
+	s, _ := v.(string)
+	return s
 }
 
-func lineItems(data []byte) ([]json.RawMessage, error) {
-	var items []json.RawMessage
-	for line := range bytes.Lines(data) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		v, err := asl.Decode(line)
-		if err != nil {
-			return nil, errors.New("Attempting to parse JSON Lines failed: a line is not valid JSON.")
-		}
-		items = append(items, asl.Encode(v))
-	}
-	return items, nil
-}
-
-// csvItems makes an object of each row.
-func csvItems(r *asl.Reader, data []byte) ([]json.RawMessage, error) {
-	headers := r.Headers
-	if r.Header == "GIVEN" {
-		seen := map[string]bool{}
-		for _, h := range headers {
-			if seen[h] {
-				return nil, errors.New("CSV headers cannot contain duplicates.")
-			}
-			seen[h] = true
-		}
-	}
-	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
-	reader.FieldsPerRecord, reader.LazyQuotes = -1, true
-	if d, ok := map[string]rune{"PIPE": '|', "SEMICOLON": ';', "SPACE": ' ', "TAB": '\t'}[r.Delim]; ok {
-		reader.Comma = d
-	}
-	var items []json.RawMessage
-	for first := true; ; first = false {
-		row, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return items, nil
-		} else if err != nil {
-			return nil, errors.New("Attempting to parse CSV failed.")
-		}
-		if first && r.Header != "GIVEN" {
-			headers = slices.Clone(row)
-			continue
-		}
-		o := asl.NewObject()
-		for i, h := range headers {
-			value := ""
-			if i < len(row) {
-				value = row[i]
-			}
-			o.Set(h, value)
-		}
-		items = append(items, asl.Encode(o))
-	}
-}
-
-// manifestItems reads an inventory: a manifest names CSV objects and their columns.
-func (c *taskCall) manifestItems(ctx context.Context, params *asl.Object, data []byte) ([]json.RawMessage, error) {
+// inventoryItems reads an inventory: a manifest names CSV objects and their columns.
+func (c *taskCall) inventoryItems(ctx context.Context, d *dataset, params *asl.Object, data []byte) error {
 	var manifest struct {
-		SourceBucket string `json:"sourceBucket"`
-		FileSchema   string `json:"fileSchema"`
-		Files        []struct {
+		FileFormat string `json:"fileFormat"`
+		FileSchema string `json:"fileSchema"`
+		Files      []struct {
 			Key string `json:"key"`
 		} `json:"files"`
 	}
 	if err := json.Unmarshal(data, &manifest); err != nil {
-		return nil, errors.New("Attempting to parse the manifest failed.")
+		return errors.New("Attempting to parse the manifest failed.")
 	}
-	reader := &asl.Reader{Header: "GIVEN"}
+	if manifest.FileFormat != "" && manifest.FileFormat != "CSV" {
+		return fmt.Errorf("The inventory's format %s is not supported: it must be CSV.", manifest.FileFormat)
+	}
+	reader := &asl.Reader{Input: "CSV", Header: "GIVEN", Delim: c.reading.reader.Delim}
 	for h := range strings.SplitSeq(manifest.FileSchema, ",") {
 		reader.Headers = append(reader.Headers, strings.TrimSpace(h))
 	}
-	var items []json.RawMessage
 	for _, f := range manifest.Files {
-		p := params.Clone()
-		p.Set("Key", f.Key)
-		part, err := c.object(ctx, p)
-		if err != nil {
-			return nil, err
+		p := asl.NewObject("Bucket", text(params, "Bucket"), "Key", f.Key)
+		if err := c.addObject(ctx, d, reader, p); err != nil || d.full(c.reading.most) {
+			return err
 		}
-		some, err := csvItems(reader, part)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, some...)
 	}
-	return items, nil
+	return nil
 }
 
-func (c *taskCall) listObjects(ctx context.Context, params *asl.Object) ([]json.RawMessage, error) {
-	var items []json.RawMessage
+// athenaItems reads what Athena has unloaded: a manifest has the URI of an object in each line.
+func (c *taskCall) athenaItems(ctx context.Context, d *dataset, data []byte) error {
+	for line := range bytes.Lines(data) {
+		uri := strings.Trim(strings.TrimSpace(string(line)), `"`)
+		if uri == "" {
+			continue
+		}
+		bucket, key, ok := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+		if !ok {
+			return errors.New("Attempting to parse the manifest failed.")
+		}
+		if err := c.addObject(ctx, d, &c.reading.reader, asl.NewObject("Bucket", bucket, "Key", key)); err != nil || d.full(c.reading.most) {
+			return err
+		}
+	}
+	return nil
+}
+
+// addObject adds the items of an object.
+func (c *taskCall) addObject(ctx context.Context, d *dataset, r *asl.Reader, params *asl.Object) error {
+	data, err := c.object(ctx, params)
+	if err != nil {
+		return err
+	}
+	items, keys, err := parseItems(r, text(params, "Key"), data)
+	d.add("s3://"+text(params, "Bucket")+"/"+text(params, "Key"), items, keys)
+	return err
+}
+
+// listObjects makes items of a list of objects, or of what is in them.
+func (c *taskCall) listObjects(ctx context.Context, params *asl.Object) (*dataset, error) {
+	d, bucket := &dataset{}, text(params, "Bucket")
 	for {
 		out, err := c.do(ctx, "s3", "ListObjectsV2", params)
 		if err != nil {
@@ -240,15 +212,30 @@ func (c *taskCall) listObjects(ctx context.Context, params *asl.Object) ([]json.
 		contents, _ := o.Get("Contents")
 		list, _ := contents.([]any)
 		for _, v := range list {
-			items = append(items, asl.Encode(listed(v)))
+			if !c.reading.reader.Flatten {
+				d.items = append(d.items, asl.Encode(listed(v)))
+				continue
+			}
+			one, _ := v.(*asl.Object)
+			key := text(one, "Key")
+			if strings.HasSuffix(key, "/") { // a folder that the console made
+				continue
+			}
+			if err := c.addObject(ctx, d, &c.reading.reader, asl.NewObject("Bucket", bucket, "Key", key)); err != nil {
+				return nil, err
+			}
 		}
 		next, ok := o.Get("NextContinuationToken")
-		if !ok || next == nil {
-			return items, nil
+		if !ok || next == nil || d.full(c.reading.most) {
+			break
 		}
 		params = params.Clone()
 		params.Set("ContinuationToken", next)
 	}
+	if !c.reading.reader.Flatten {
+		d.sources = []machine.Source{{URI: "s3://" + bucket}}
+	}
+	return d, nil
 }
 
 // listed gives an object of a list the members that AWS gives items: other names, and times as numbers.
@@ -278,12 +265,7 @@ func listed(v any) any {
 
 // writeResults puts the results into S3, with the manifest that says where they are.
 func (c *taskCall) writeResults(ctx context.Context, params *asl.Object) machine.Result {
-	text := func(name string) string {
-		v, _ := params.Get(name)
-		s, _ := v.(string)
-		return s
-	}
-	bucket, prefix := text("Bucket"), strings.Trim(text("Prefix"), "/")
+	bucket, prefix := text(params, "Bucket"), strings.Trim(text(params, "Prefix"), "/")
 	run := &c.reading.run
 	folder := run.ID()
 	if prefix != "" {

@@ -80,6 +80,10 @@ type Reader struct {
 	Headers  []string
 	Delim    string
 	MaxItems Field
+
+	Pointer  string // to the items in an object of JSON: "/a/items"
+	Flatten  bool   // of a list of objects, not these but what is in them
+	Manifest string // "ATHENA_DATA" or "S3_INVENTORY"
 }
 
 // A Batcher says how items of a distributed Map state are put together.

@@ -438,6 +438,17 @@ func (p *parser) reader(s *State, o *Object, at string) *Reader {
 		r.Headers = append(r.Headers, name)
 	}
 	r.MaxItems = p.field(s, config, where, "MaxItems", "any")
+	r.Flatten = p.oneOf(config, where, "Transformation", "NONE", "LOAD_AND_FLATTEN") == "LOAD_AND_FLATTEN"
+	r.Manifest = p.oneOf(config, where, "ManifestType", "ATHENA_DATA", "S3_INVENTORY")
+	if r.Pointer = p.str(config, where, "ItemsPointer"); r.Pointer != "" && r.Pointer[0] != '/' {
+		p.schema(where+"/ItemsPointer", "Value is not a valid JSON Pointer")
+	}
+	switch {
+	case r.Flatten && r.Input == "":
+		p.schema(where, "These fields are required: [InputType]")
+	case r.Manifest == "S3_INVENTORY" && r.Input != "" && r.Input != "CSV":
+		p.schema(where, "Only one of these fields can be given: [ManifestType, InputType]")
+	}
 	return r
 }
 

@@ -231,17 +231,18 @@ func (n *Counts) add(c *Child, by int) {
 	}
 }
 
-// exceeds tells whether too many items have failed. AWS: of two thresholds either counts; without any no item may fail.
+// exceeds tells whether too many items have failed. AWS: of two thresholds either counts, but one of zero is none; without any no item may
+// fail.
 func (run *MapRun) exceeds(failures, items int) bool {
 	switch {
 	case failures == 0:
 		return false
-	case run.HasCount && int64(failures) > run.TolCount:
+	case run.TolCount > 0 && int64(failures) > run.TolCount:
 		return true
-	case run.HasPct && float64(failures)*100 > run.TolPct*float64(items):
+	case run.TolPct > 0 && float64(failures)*100 > run.TolPct*float64(items):
 		return true
 	}
-	return !run.HasCount && !run.HasPct
+	return run.TolCount == 0 && run.TolPct == 0
 }
 
 // closeRun ends the map run of a thread's group, if it has one, and remembers it.

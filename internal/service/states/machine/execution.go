@@ -112,7 +112,9 @@ type Task struct {
 // A Group is the branches of a Parallel state or the iterations of a Map state.
 type Group struct {
 	Items     []json.RawMessage `json:"items,omitempty"`
-	Selected  bool              `json:"sel,omitempty"`
+	Selected  bool              `json:"sel,omitempty"`  // ItemSelector has been applied, as it is before items are put together
+	Keys      []string          `json:"keys,omitempty"` // of an object's members that the items are
+	Sources   []Source          `json:"src,omitempty"`  // where the items were read
 	Count     int               `json:"n"`
 	Next      int               `json:"next"`
 	Live      int               `json:"live"`
@@ -142,8 +144,6 @@ type MapRun struct {
 	Max      int     `json:"max"`
 	TolCount int64   `json:"tolCount"`
 	TolPct   float64 `json:"tolPct"`
-	HasCount bool    `json:"hasCount,omitempty"` // TolCount was given
-	HasPct   bool    `json:"hasPct,omitempty"`
 	Type     string  `json:"type,omitempty"`
 
 	Redriven   int   `json:"redriven,omitempty"`
@@ -157,6 +157,12 @@ type MapRun struct {
 
 	Children []Child `json:"kids,omitempty"` // of a run that is over, until they are kept elsewhere
 	Kept     string  `json:"kept,omitempty"` // where
+}
+
+// A Source is the object of S3 that items from one index on were read from.
+type Source struct {
+	From int    `json:"from"`
+	URI  string `json:"uri"`
 }
 
 // Counts say how many children of a map run, or how many of its items, are where.

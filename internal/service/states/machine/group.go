@@ -65,13 +65,12 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 		return failure
 	}
 	env := r.env(t, input)
-	items := []any{}
+	items, g := []any{}, &Group{Input: asl.Encode(input)}
 	if s.Reader == nil {
-		if items, failure = itemsOf(env, s, input); failure != nil {
+		if items, g.Keys, failure = itemsOf(env, s, input); failure != nil {
 			return failure
 		}
 	}
-	g := &Group{Input: asl.Encode(input)}
 	most, failure := limit(env, &s.MaxConcurrency, "integer")
 	if failure != nil {
 		return failure
@@ -123,32 +122,67 @@ func (r *Turn) mapState(t *Thread, s *asl.State) *asl.Failure {
 	return nil
 }
 
-// itemsOf returns what a Map state iterates over.
-func itemsOf(env *asl.Env, s *asl.State, input any) ([]any, *asl.Failure) {
+// itemContext is the context's Map.Item of an iteration, as ItemSelector sees it.
+func (r *Turn) itemContext(g *Group, index int) *asl.Object {
+	value := r.decode(g.Items[index])
+	o := asl.NewObject("Index", json.Number(strconv.Itoa(index)))
+	if index < len(g.Keys) {
+		o.Set("Key", g.Keys[index])
+		value, _ = value.(*asl.Object).Get("Value")
+	}
+	o.Set("Value", value)
+	if g.Run == nil {
+		return o
+	}
+	source := "STATE_DATA"
+	for _, from := range g.Sources {
+		if from.From <= index {
+			source = from.URI
+		}
+	}
+	o.Set("Source", source)
+	return o
+}
+
+// Pairs makes items of an object's members.
+func Pairs(o *asl.Object) (items []any, keys []string) {
+	items, keys = make([]any, 0, o.Len()), make([]string, 0, o.Len())
+	for _, m := range o.Members {
+		items, keys = append(items, asl.NewObject("Key", m.Name, "Value", m.Value)), append(keys, m.Name)
+	}
+	return items, keys
+}
+
+// itemsOf returns what a Map state iterates over. AWS: a distributed one takes the members of an object, too.
+func itemsOf(env *asl.Env, s *asl.State, input any) ([]any, []string, *asl.Failure) {
 	v, where := input, "$"
 	switch {
 	case s.ItemsPath != nil:
 		var failure *asl.Failure
 		if v, failure = s.ItemsPath.Lookup(env); failure != nil {
-			return nil, failure
+			return nil, nil, failure
 		}
 		where = "$" + strings.TrimLeft(s.ItemsPath.String(), "$")
 	case s.Items != nil:
 		var failure *asl.Failure
 		if v, failure = s.Items.Eval(env); failure != nil {
-			return nil, failure
+			return nil, nil, failure
 		}
 	}
 	list, ok := v.([]any)
+	o, isObject := v.(*asl.Object)
 	switch {
 	case ok:
-		return list, nil
+		return list, nil, nil
+	case isObject && s.Processor.Distributed:
+		items, keys := Pairs(o)
+		return items, keys, nil
 	case s.Items != nil && s.Items.Query() != nil:
-		return nil, s.Items.Query().NotA("Items", "array", v)
+		return nil, nil, s.Items.Query().NotA("Items", "array", v)
 	case s.JSONata:
-		return nil, &asl.Failure{Error: asl.ErrQuery, Location: asl.NoLocation, Cause: "Map state input must be an array but was: " + string(asl.Encode(v))}
+		return nil, nil, &asl.Failure{Error: asl.ErrQuery, Location: asl.NoLocation, Cause: "Map state input must be an array but was: " + string(asl.Encode(v))}
 	}
-	return nil, runtimeFailure("Reference path \"%s\" must point to array.", where)
+	return nil, nil, runtimeFailure("Reference path \"%s\" must point to array.", where)
 }
 
 // limit evaluates one number; zero if it is not given.
@@ -228,12 +262,12 @@ func (r *Turn) fill(t *Thread, s *asl.State) *asl.Failure {
 // selected returns the input of an iteration.
 func (r *Turn) selected(t *Thread, s *asl.State, index int) (json.RawMessage, *asl.Failure) {
 	g := t.Group
-	if s.ItemSelector == nil {
+	if s.ItemSelector == nil || g.Selected {
 		return g.Items[index], nil
 	}
 	env := r.env(t, r.decode(g.Input))
 	env.Context = env.Context.Clone()
-	env.Context.Set("Map", asl.NewObject("Item", asl.NewObject("Index", json.Number(strconv.Itoa(index)), "Value", r.decode(g.Items[index]))))
+	env.Context.Set("Map", asl.NewObject("Item", r.itemContext(g, index)))
 	v, failure := s.ItemSelector.Eval(env)
 	if failure != nil {
 		return nil, failure
@@ -336,6 +370,8 @@ func (r *Turn) groupDone(t *Thread, s *asl.State) *asl.Failure {
 	for i, text := range g.Results {
 		if g.Run == nil || g.Children[i].Status == Succeeded {
 			list = append(list, r.decode(text))
+		} else if c := g.Children[i]; c.Started > 0 { // AWS: all is told of one that has failed
+			list = append(list, Show(g.Run, i, &c))
 		}
 	}
 	return r.groupSucceeded(t, s, list)

@@ -45,9 +45,7 @@ func limits(env *asl.Env, s *asl.State, g *Group, most float64) *asl.Failure {
 		return runtimeFailure("ToleratedFailurePercentage must be between 0 and 100.")
 	}
 	if s.Processor.Distributed {
-		g.Run = &MapRun{
-			Max: int(most), TolCount: int64(count), TolPct: percentage, HasCount: s.ToleratedCount.Given, HasPct: s.ToleratedPercentage.Given,
-		}
+		g.Run = &MapRun{Max: int(most), TolCount: int64(count), TolPct: percentage}
 		g.setMax()
 	} else if g.Max = maxInline; most > 0 {
 		g.Max = min(g.Max, int(most))
@@ -79,21 +77,34 @@ func (r *Turn) batch(t *Thread, s *asl.State) *asl.Failure {
 			return failure
 		}
 	}
+	for i := range g.Items { // AWS: first they are selected
+		if g.Items[i], failure = r.selected(t, s, i); failure != nil {
+			return failure
+		}
+	}
+	g.Selected = true
+	if size == 0 || size > maxPayload { // AWS: it is what an execution's input may have
+		size = maxPayload
+	}
+	frame := asl.NewObject()
+	if with != nil {
+		frame.Set("BatchInput", with)
+	}
+	frame.Set("Items", []any{})
+	around := len(asl.Encode(frame))
 	var batches []json.RawMessage
 	for i := 0; i < len(g.Items); {
 		var list []any
-		bytes := 0
+		bytes := around
 		for ; i < len(g.Items); i++ {
-			if len(list) > 0 && (most > 0 && len(list) >= int(most) || size > 0 && bytes+len(g.Items[i]) > int(size)) {
+			more := len(g.Items[i]) + min(len(list), 1) // and a comma
+			if len(list) > 0 && (most > 0 && len(list) >= int(most) || bytes+more > int(size)) {
 				break
 			}
-			bytes += len(g.Items[i])
+			bytes += more
 			list = append(list, json.RawMessage(g.Items[i]))
 		}
-		b := asl.NewObject()
-		if with != nil {
-			b.Set("BatchInput", with)
-		}
+		b := frame.Clone()
 		b.Set("Items", list)
 		if g.Run != nil {
 			g.Children[len(batches)].Items = len(list)
@@ -183,7 +194,7 @@ func (r *Turn) read(t *Thread, res Result) {
 	var failure *asl.Failure
 	switch {
 	case !g.Writing:
-		g.Items = res.Items
+		g.Items, g.Keys, g.Sources = res.Items, res.Keys, res.Sources
 		t.Phase, t.Task = Children, nil
 		failure = r.begin(t, s)
 	case g.Exceeded:
@@ -210,10 +221,10 @@ func (x *Execution) UpdateMapRun(arn string, most, count *int64, percentage *flo
 			g.setMax()
 		}
 		if count != nil {
-			run.TolCount, run.HasCount = *count, true
+			run.TolCount = *count
 		}
 		if percentage != nil {
-			run.TolPct, run.HasPct = *percentage, true
+			run.TolPct = *percentage
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (r *Turn) kept(top *Thread, origin *failing) []*Thread {
 			k.Group = g
 		case g.Run != nil:
 			if origin == nil || origin.thread != t || resumable(origin.failure) {
-				k.Group = &Group{Input: g.Input, Redrive: g.Run.ARN}
+				k.Group = &Group{Input: g.Input, Redrive: g.Run.ARN, Selected: g.Selected, Keys: g.Keys, Sources: g.Sources}
 			}
 		case origin == nil || origin.thread != t: // else all is done again
 			inner := *g
@@ -165,7 +165,7 @@ func (r *Turn) redriveRun(t *Thread, s *asl.State) (begun bool, failure *asl.Fai
 	run.Redriven++
 	run.RedrivenAt = r.Now.UnixMilli()
 	run.Status, run.Stopped, run.Written = Running, 0, false
-	g := &Group{Input: t.Group.Input, Run: run, Children: run.Children}
+	g := &Group{Input: t.Group.Input, Run: run, Children: run.Children, Selected: t.Group.Selected, Keys: t.Group.Keys, Sources: t.Group.Sources}
 	run.Children, run.Kept = nil, ""
 	t.Group = g
 	r.on(t, "MapRunRedriven", "mapRunArn", run.ARN, "redriveCount", json.Number(strconv.Itoa(run.Redriven)))

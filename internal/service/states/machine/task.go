@@ -126,8 +126,10 @@ type Result struct {
 	Failure *asl.Failure
 	// Child is the execution that the task waits for.
 	Child string
-	// Items are what a Reading thread asked for.
-	Items []json.RawMessage
+	// Items are what a Reading thread asked for, with the keys of an object's members, and where they were read.
+	Items   []json.RawMessage
+	Keys    []string
+	Sources []Source
 	// Kind of the failure event: "Failed" if empty, or "SubmitFailed", "StartFailed", "ScheduleFailed".
 	Kind string
 }
