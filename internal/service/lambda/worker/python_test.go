@@ -111,6 +111,7 @@ func TestPython_Failures(t *testing.T) {
 		s.Timeout = time.Second
 		fails(t, p, s, `{"s":30}`, "Sandbox.Timedout", "RequestId: <id> Error: Task timed out after 1.00 seconds")
 		succeeds(t, p, s, `{}`, `1`)
+		settled(t, p, s)
 		succeeds(t, p, s, `{}`, `2`)
 	})
 }
