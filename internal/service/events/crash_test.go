@@ -106,7 +106,9 @@ func TestCrash_EV032_EV056(t *testing.T) {
 
 				p := bustest.NewMortal(writes)
 				f = start(t, p.Stores(stores), p.Bus(b), nil)
+				f.functions.mu.Lock()
 				f.functions.alive = p.Write
+				f.functions.mu.Unlock()
 				_, _ = f.repeated("r1")
 				select {
 				case <-p.Dead():
@@ -117,7 +119,9 @@ func TestCrash_EV032_EV056(t *testing.T) {
 
 				f = start(t, stores, b, nil)
 				defer f.stop()
-				f.functions.ids = ids
+				f.functions.mu.Lock() // what has waited is being delivered
+				f.functions.ids = append(f.functions.ids, ids...)
+				f.functions.mu.Unlock()
 				if _, err := f.repeated("r1"); err != nil {
 					t.Fatal(err)
 				}
