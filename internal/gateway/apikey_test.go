@@ -110,6 +110,7 @@ func TestAPIKeyOfAuthorizer_DP263(t *testing.T) {
 
 func TestUsagePlanQuota_DP264(t *testing.T) {
 	w := newWorld(t)
+	w.clock.stand() // at midnight the quota begins anew
 	w.plan("plan1", "prod", nil, &apigateway.Quota{Limit: 3, Period: apigateway.Day})
 	w.key("id1", key1, "plan1")
 	n := w.node()
