@@ -45,6 +45,7 @@ func Read(t Target) (*App, error) {
 			f.Source = filepath.Join(t.Dir, f.Source)
 		}
 		f.Properties, _ = artifact.Metadata["BuildProperties"].(map[string]any)
+		f.Ready = artifact.Ready
 		a.functions = append(a.functions, f)
 	}
 	return a, nil

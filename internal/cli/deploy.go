@@ -31,7 +31,8 @@ func newDeploy() *cobra.Command {
 		Use:   "deploy [DIR or TEMPLATE]",
 		Short: "Build an app and deploy it to a running server",
 		Long: `Deploy builds the functions of a template, uploads them to the running server, and creates or updates the stack,
-with a line per resource. It finds the server that was started last on this machine, or takes AWS_ENDPOINT_URL and AWS credentials.`,
+with a line per resource. DIR has a template.yaml (or .yml, .json), or is an app of the CDK in which "cdk synth" was run.
+It finds the server that was started last on this machine, or takes AWS_ENDPOINT_URL and AWS credentials.`,
 		Args: oneArg("a folder or a template"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {

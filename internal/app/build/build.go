@@ -28,6 +28,7 @@ type Function struct {
 	Source     string         // absolute path of a folder or of a zip file
 	Method     string         // Metadata.BuildMethod, may be empty
 	Properties map[string]any // Metadata.BuildProperties
+	Ready      bool           // Source is what another tool has built
 }
 
 // An Artifact is what a function runs from.
@@ -54,7 +55,7 @@ func (b *Builder) Build(ctx context.Context, f Function) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, fmt.Errorf("function %s: CodeUri: %w", f.LogicalID, err)
 	}
-	if !info.IsDir() {
+	if !info.IsDir() || f.Ready {
 		return Artifact{Path: f.Source}, nil
 	}
 	method := b.method(f)

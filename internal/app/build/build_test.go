@@ -52,6 +52,15 @@ func need(t *testing.T, program string) {
 	}
 }
 
+// TestBuild_ready: what another tool has built is not built again.
+func TestBuild_ready(t *testing.T) {
+	dir := tree(t, map[string]string{"app.js": "", "package.json": `{"dependencies":{"no-such-package":"1"}}`})
+	a, err := (&Builder{Cache: t.TempDir()}).Build(t.Context(), Function{Runtime: "nodejs22.x", Source: dir, Ready: true})
+	if err != nil || a.Path != dir {
+		t.Errorf("got %+v, %v, want the folder itself", a, err)
+	}
+}
+
 func TestBuild_inPlace(t *testing.T) {
 	for _, tt := range []struct {
 		name, runtime string

@@ -15,6 +15,7 @@ type Artifact struct {
 	Runtime     string // of functions, from Globals if they say nothing themselves
 	Handler     string
 	BuildMethod string         // Metadata.BuildMethod
+	Ready       bool           // the CDK has built it
 	Metadata    map[string]any // the resource's, as written
 	Properties  map[string]any // the resource's, with Globals
 	Position    Position
@@ -48,6 +49,10 @@ func LocalArtifacts(d *Document) []Artifact {
 		}
 		properties := effective(d, typ, r)
 		path, local := localPath(properties[kind.property])
+		asset, ready := assetOf(r, kind.property)
+		if ready {
+			path, local = asset, true
+		}
 		if typ == "AWS::Serverless::Function" {
 			if properties["PackageType"] == "Image" || properties["InlineCode"] != nil {
 				continue
@@ -59,7 +64,7 @@ func LocalArtifacts(d *Document) []Artifact {
 		if !local {
 			continue
 		}
-		a := Artifact{LogicalID: id, Type: typ, Property: kind.property, Path: path, Properties: properties, Position: d.At("Resources", id, "Properties", kind.property)}
+		a := Artifact{LogicalID: id, Type: typ, Property: kind.property, Path: path, Ready: ready, Properties: properties, Position: d.At("Resources", id, "Properties", kind.property)}
 		a.Runtime, _ = properties["Runtime"].(string)
 		a.Handler, _ = properties["Handler"].(string)
 		a.Metadata, _ = r["Metadata"].(map[string]any)
@@ -67,6 +72,16 @@ func LocalArtifacts(d *Document) []Artifact {
 		all = append(all, a)
 	}
 	return all
+}
+
+// assetOf returns the path of what the CDK has put beside the template for a property: the resource's metadata tell.
+func assetOf(r map[string]any, property string) (path string, ok bool) {
+	metadata, _ := r["Metadata"].(map[string]any)
+	if metadata["aws:asset:property"] != property {
+		return "", false
+	}
+	path, ok = metadata["aws:asset:path"].(string)
+	return path, ok && path != ""
 }
 
 // localPath reports whether a property's value is a path on the local disk.
@@ -120,6 +135,7 @@ type Location struct {
 }
 
 // Rewrite returns the document with local artifacts replaced by the objects that have been uploaded for them. Places of the text stay.
+// The CDK's question for its bootstrap goes: the objects are elsewhere.
 func Rewrite(d *Document, locations []Location) *Document {
 	byID := map[string]Location{}
 	for _, l := range locations {
@@ -153,7 +169,27 @@ func Rewrite(d *Document, locations []Location) *Document {
 	}
 	root := maps.Clone(d.Root)
 	root["Resources"] = resources
+	withoutBootstrap(root)
 	return d.Derive(root)
+}
+
+// withoutBootstrap removes the parameter that holds the version of the CDK's bootstrap, and the rule that wants it to be new enough.
+func withoutBootstrap(root map[string]any) {
+	const parameter, rule = "BootstrapVersion", "CheckBootstrapVersion"
+	parameters, _ := root["Parameters"].(map[string]any)
+	version, _ := parameters[parameter].(map[string]any)
+	if text, _ := version["Default"].(string); !strings.HasPrefix(text, "/cdk-bootstrap/") {
+		return
+	}
+	for section, name := range map[string]string{"Parameters": parameter, "Rules": rule} {
+		old, _ := root[section].(map[string]any)
+		rest := maps.Clone(old)
+		delete(rest, name)
+		root[section] = rest
+		if len(rest) == 0 {
+			delete(root, section)
+		}
+	}
 }
 
 func object(l Location, bucket, key, version string) map[string]any {

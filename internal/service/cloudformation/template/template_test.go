@@ -351,6 +351,41 @@ Resources:
 	}
 }
 
+// TestSynthesized reads a template as the CDK writes it: metadata name what lies beside it, and its bootstrap is asked for.
+func TestSynthesized(t *testing.T) {
+	d, err := template.Parse([]byte(`{
+		"Parameters":{"BootstrapVersion":{"Type":"AWS::SSM::Parameter::Value<String>","Default":"/cdk-bootstrap/hnb659fds/version"},"Size":{"Type":"String"}},
+		"Rules":{"CheckBootstrapVersion":{"Assertions":[]}},
+		"Resources":{
+			"Code":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":{"Fn::Sub":"cdk-assets"},"S3Key":"1.zip"},"Runtime":"nodejs22.x"},"Metadata":{"aws:asset:path":"asset.1","aws:asset:property":"Code"}},
+			"Layer":{"Type":"AWS::Lambda::LayerVersion","Properties":{"Content":{"S3Bucket":"b","S3Key":"2.zip"}},"Metadata":{"aws:asset:path":"asset.2.zip","aws:asset:property":"Content"}},
+			"Inline":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"ZipFile":"x"}},"Metadata":{"aws:cdk:path":"a/b"}},
+			"Other":{"Type":"AWS::Lambda::Function","Properties":{"Code":{"S3Bucket":"b","S3Key":"3.zip"}},"Metadata":{"aws:asset:path":"asset.3","aws:asset:property":"Environment"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	var places []template.Location
+	for _, a := range template.LocalArtifacts(d) {
+		got = append(got, fmt.Sprintf("%s %s=%s %s ready %v", a.LogicalID, a.Property, a.Path, a.Runtime, a.Ready))
+		places = append(places, template.Location{LogicalID: a.LogicalID, Bucket: "mine", Key: a.Path})
+	}
+	if diff := cmp.Diff([]string{"Code Code=asset.1 nodejs22.x ready true", "Layer Content=asset.2.zip  ready true"}, got); diff != "" {
+		t.Error(diff)
+	}
+	root := template.Rewrite(d, places).Root
+	if diff := cmp.Diff(map[string]any{"Size": map[string]any{"Type": "String"}}, root["Parameters"]); diff != "" || root["Rules"] != nil {
+		t.Errorf("rules %v, parameters (-want +got):\n%s", root["Rules"], diff)
+	}
+	code := root["Resources"].(map[string]any)["Code"].(map[string]any)["Properties"].(map[string]any)["Code"]
+	if diff := cmp.Diff(map[string]any{"S3Bucket": "mine", "S3Key": "asset.1"}, code); diff != "" {
+		t.Error(diff)
+	}
+	if d.Root["Rules"] == nil || len(d.Root["Parameters"].(map[string]any)) != 2 {
+		t.Error("the document itself has changed")
+	}
+}
+
 // FuzzEvaluate holds that no text makes the package panic, and that whatever it accepts has an order of resources.
 func FuzzEvaluate(f *testing.F) {
 	f.Add(fmt.Sprintf(frame, "!Sub ['${A}', {A: !GetAtt A.List}]"))
