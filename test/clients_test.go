@@ -101,17 +101,23 @@ func connect(ctx context.Context, t *testing.T, s *server, address string) *webs
 // install fetches the clients that tests use once into the user's cache.
 func install(t *testing.T) (dir string) {
 	t.Helper()
+	return installed(t, "test-clients", "wscat@6.1.0", "playwright-core@1.56.1")
+}
+
+// installed returns a folder with packages of npm, which are kept for the next time.
+func installed(t *testing.T, name string, packages ...string) (dir string) {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir = filepath.Join(cache, "sallyport", "test-clients")
+	dir = filepath.Join(cache, "sallyport", name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--prefer-offline", "wscat@6.1.0", "playwright-core@1.56.1")
+	cmd := exec.CommandContext(ctx, "npm", append([]string{"install", "--prefix", dir, "--no-audit", "--no-fund", "--prefer-offline"}, packages...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("npm install: %v\n%s", err, out)
 	}
