@@ -25,6 +25,9 @@ type Config struct {
 
 	// Domain reports whether a host is a custom domain of a WebSocket API; nil: there are none.
 	Domain func(host string) bool
+
+	FunctionURLs http.Handler           // hosts that IsURL knows
+	IsURL        func(host string) bool // nil: there are none
 }
 
 // Handler returns the handler of everything that is no upgrade.
@@ -35,6 +38,8 @@ func Handler(cfg Config) http.Handler {
 			cfg.Proxy.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, OwnPrefix):
 			cfg.Own.ServeHTTP(w, r)
+		case cfg.IsURL != nil && cfg.IsURL(r.Host):
+			cfg.FunctionURLs.ServeHTTP(w, r)
 		case isExecuteAPI(r) || cfg.Domain != nil && cfg.Domain(r.Host):
 			cfg.Connections.ServeHTTP(w, r)
 		default:

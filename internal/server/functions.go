@@ -4,10 +4,21 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/sallyport/sallyport/internal/service/lambda/urls"
 )
 
-// awsSuffix ends AWS's host names.
-const awsSuffix = ".amazonaws.com"
+// What AWS's host names end in, and those of function URLs.
+const (
+	awsSuffix = ".amazonaws.com"
+	urlSuffix = ".on.aws"
+)
+
+// isFunctionURL reports whether a host is a URL of a function.
+func isFunctionURL(host string) bool {
+	_, ok := urls.HostID(host)
+	return ok
+}
 
 // isOurs reports whether a host name ends here: AWS's, and custom domains. Services that Config.Endpoints sends to AWS do not.
 func (s *Server) isOurs(host string) bool {
@@ -15,6 +26,9 @@ func (s *Server) isOurs(host string) bool {
 		return true
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if isFunctionURL(host) && strings.HasSuffix(host, urlSuffix) {
+		return true
+	}
 	if !strings.HasSuffix(host, awsSuffix) {
 		return false
 	}
@@ -39,7 +53,7 @@ func (s *Server) local() string {
 // names are the host names that lead here from functions in Node, whose hook is told them when a process starts: of domains that are made
 // later, processes that run already know nothing.
 func (s *Server) names() string {
-	names := []string{awsSuffix}
+	names := []string{awsSuffix, urlSuffix}
 	for _, name := range s.gateway.DomainNames() {
 		names = append(names, strings.TrimPrefix(name, "*"))
 	}

@@ -40,6 +40,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/lambda"
 	"github.com/sallyport/sallyport/internal/service/lambda/runtime"
 	"github.com/sallyport/sallyport/internal/service/lambda/sdk"
+	"github.com/sallyport/sallyport/internal/service/lambda/urls"
 	"github.com/sallyport/sallyport/internal/service/lambda/worker"
 	"github.com/sallyport/sallyport/internal/service/logs"
 	"github.com/sallyport/sallyport/internal/service/s3"
@@ -237,11 +238,13 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 	s.answers = s.answersOf(aws, push)
 	s.http = &http.Server{
 		Handler: s.asForwarded(edge.Handler(edge.Config{
-			Connections: push,
-			AWS:         aws,
-			Proxy:       &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
-			Own:         s.ownHandler(),
-			Domain:      s.gateway.Domain,
+			Connections:  push,
+			AWS:          aws,
+			Proxy:        &proxy.Proxy{Ours: s.isOurs, Serve: s.sockets.ServeConn, Log: cfg.Log},
+			Own:          s.ownHandler(),
+			Domain:       s.gateway.Domain,
+			FunctionURLs: urls.Handler(urls.Config{Functions: functions, Signatures: s.gate, Authorizer: s.identity, Log: cfg.Log}),
+			IsURL:        isFunctionURL,
 		})),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/policy"
+	"github.com/sallyport/sallyport/internal/service/lambda/urls"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -20,8 +21,9 @@ type catalog struct {
 	caughtUp chan struct{} // closed when all functions have been read
 	once     sync.Once     // closes it
 
-	mu      sync.RWMutex // guards entries
+	mu      sync.RWMutex // guards entries and urls
 	entries map[string]*entry
+	urls    map[string]*urls.URL // by id
 }
 
 // An entry is a function as of one revision.
@@ -37,6 +39,7 @@ type entry struct {
 func (c *catalog) init() {
 	c.caughtUp = make(chan struct{})
 	c.entries = map[string]*entry{}
+	c.urls = map[string]*urls.URL{}
 }
 
 // put takes in a document unless a newer one is known, and returns the ids of the runners that nobody needs any more.
@@ -52,6 +55,7 @@ func (c *catalog) put(key string, rev uint64, fn *function) (retired []string, e
 		return nil, nil
 	}
 	c.entries[key] = e
+	c.moveURLs(old, fn)
 	if old == nil {
 		return nil, err
 	}
@@ -59,6 +63,27 @@ func (c *catalog) put(key string, rev uint64, fn *function) (retired []string, e
 		e.flying = old.flying
 	}
 	return old.runners.moveTo(&e.runners, fn), err
+}
+
+// moveURLs knows a function's URLs as they are now. The caller holds mu.
+func (c *catalog) moveURLs(old *entry, fn *function) {
+	if old != nil && old.fn != nil {
+		for _, u := range old.fn.URLs {
+			delete(c.urls, u.ID)
+		}
+	}
+	if fn != nil {
+		for qualifier, u := range fn.URLs {
+			c.urls[u.ID] = fn.url(qualifier)
+		}
+	}
+}
+
+// url returns the URL of an id, or nil.
+func (c *catalog) url(id string) *urls.URL {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.urls[id]
 }
 
 // forget drops what is known of a function that was deleted at rev, when the store will not report anything older any more.

@@ -26,6 +26,7 @@ type function struct {
 	Reserved    *int64                    `json:"reservedConcurrency,omitempty"`
 	Async       map[string]asyncConfig    `json:"async,omitempty"`       // by qualifier, "$LATEST" for none
 	Provisioned map[string]provisioned    `json:"provisioned,omitempty"` // by qualifier
+	URLs        map[string]urlConfig      `json:"urls,omitempty"`        // by alias, "$LATEST" for none
 	Recursion   string                    `json:"recursion,omitempty"`
 	Tags        map[string]string         `json:"tags,omitempty"`
 }
@@ -144,6 +145,7 @@ func (f *function) forget(qualifier string) {
 	delete(f.Policies, qualifier)
 	delete(f.Async, qualifier)
 	delete(f.Provisioned, qualifier)
+	delete(f.URLs, qualifier)
 }
 
 // revision returns the revision of what a qualifier means, and a function that gives it a new one.

@@ -97,8 +97,8 @@ func TestCreateFunction(t *testing.T) {
 		s.refused("Invoke", object{"FunctionName": "ghost"}, 404, "ResourceNotFoundException", "Function not found: "+arnFn+"ghost:$LATEST")
 	})
 	t.Run("operation that is not there", func(t *testing.T) {
-		a := s.call("CreateFunctionUrlConfig", object{"FunctionName": "fn", "AuthType": "NONE"})
-		if a.status != 404 || !strings.Contains(string(a.body), "does not support the operation CreateFunctionUrlConfig") {
+		a := s.request(account, "POST", "/2020-04-22/code-signing-configs", []byte("{}"), http.Header{})
+		if a.status != 404 || !strings.Contains(string(a.body), "does not support the operation CreateCodeSigningConfig") {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	})

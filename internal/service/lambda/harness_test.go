@@ -151,6 +151,10 @@ var inputs = func() map[string]reflect.Type {
 		shape.CreateEventSourceMappingInput{},
 		shape.CreateFunctionInput{},
 		shape.CreateFunctionUrlConfigInput{},
+		shape.DeleteFunctionUrlConfigInput{},
+		shape.GetFunctionUrlConfigInput{},
+		shape.ListFunctionUrlConfigsInput{},
+		shape.UpdateFunctionUrlConfigInput{},
 		shape.DeleteEventSourceMappingInput{},
 		shape.GetEventSourceMappingInput{},
 		shape.UpdateEventSourceMappingInput{},
@@ -274,8 +278,18 @@ func (s *server) request(who, method, path string, payload []byte, header http.H
 	r := httptest.NewRequestWithContext(s.t.Context(), method, path, bytes.NewReader(payload))
 	r.RemoteAddr = "192.0.2.7:1234"
 	r.Header = header
+	sign(r, who, r.RequestURI, payload)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	a := answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
+	_ = json.Unmarshal(a.body, &a.json)
+	return a
+}
+
+// sign signs a request for a target with an account's key.
+func sign(r *http.Request, who, target string, payload []byte) {
 	signer := &sigv4.Signer{AccessKeyID: "AKID" + who, Secret: secret, Region: region, Service: "lambda"}
-	sr := &sigv4.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Body: payload}
+	sr := &sigv4.Request{Method: r.Method, Target: target, Host: r.Host, Body: payload}
 	for name := range r.Header {
 		sr.Header = append(sr.Header, sigv4.Field{Name: name, Value: r.Header.Get(name)})
 	}
@@ -283,11 +297,6 @@ func (s *server) request(who, method, path string, payload []byte, header http.H
 	for _, f := range sr.Header {
 		r.Header.Set(f.Name, f.Value)
 	}
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, r)
-	a := answer{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
-	_ = json.Unmarshal(a.body, &a.json)
-	return a
 }
 
 // ok makes a call that must succeed.

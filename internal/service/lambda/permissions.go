@@ -18,6 +18,9 @@ import (
 // maxPolicy is the largest resource policy, in bytes.
 const maxPolicy = 20480
 
+// invokeFunction is the action of all but URLs.
+const invokeFunction = "lambda:InvokeFunction"
+
 // A resourcePolicy says who may invoke a function, or one of its versions or aliases.
 type resourcePolicy struct {
 	Statements []statement `json:"statements"`
@@ -210,13 +213,13 @@ func (f *function) parsePolicies() (map[string]*policy.Document, error) {
 }
 
 // allows asks the policy of the qualifier that t names.
-func (e *entry) allows(t target, who policy.Principal, conditions map[string][]string) bool {
+func (e *entry) allows(t target, action string, who policy.Principal, conditions map[string][]string) bool {
 	if t.qualifier == latest { // means the same as none
 		t = t.unqualified()
 	}
 	doc := e.policies[t.qualifier]
 	return doc != nil && policy.Evaluate([]*policy.Document{doc}, policy.Request{
-		Action: "lambda:InvokeFunction", Resource: t.arn(), Principal: who, Context: conditions,
+		Action: action, Resource: t.arn(), Principal: who, Context: conditions,
 	}) == policy.Allow
 }
 
@@ -257,7 +260,7 @@ func (s *Service) mayInvoke(e *entry, t target, principal, sourceARN string) err
 	if source.Account == "" { // a bucket's ARN names none
 		source.Account = t.account
 	}
-	if e.allows(t, policy.Principal{Service: principal}, map[string][]string{"aws:SourceArn": {sourceARN}, "aws:SourceAccount": {source.Account}}) {
+	if e.allows(t, invokeFunction, policy.Principal{Service: principal}, map[string][]string{"aws:SourceArn": {sourceARN}, "aws:SourceAccount": {source.Account}}) {
 		e.granted.add(g)
 		return nil
 	}
@@ -272,7 +275,7 @@ func (s *Service) mayInvoke(e *entry, t target, principal, sourceARN string) err
 
 // mayInvokeAbroad checks the resource policy for a caller of another account. e is nil if there is no such function.
 func (s *Service) mayInvokeAbroad(e *entry, t target, caller awsapi.Caller) error {
-	if e != nil && e.allows(t, policy.Principal{AWS: []string{caller.ARN}, Account: caller.Account}, nil) {
+	if e != nil && e.allows(t, invokeFunction, policy.Principal{AWS: []string{caller.ARN}, Account: caller.Account}, nil) {
 		return nil
 	}
 	return failure("AccessDeniedException", 403, "User: %s is not authorized to perform: lambda:InvokeFunction on resource: %s because no resource-based policy allows the lambda:InvokeFunction action", caller.ARN, t.arn())

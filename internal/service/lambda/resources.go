@@ -20,6 +20,7 @@ func (s *Service) Resources() []resource.Type {
 		resource.New("AWS::Lambda::Alias", resource.Handlers[aliasProperties]{Create: s.createAliasResource, Update: s.updateAliasResource, Delete: s.deleteAliasResource}),
 		resource.New("AWS::Lambda::LayerVersion", resource.Handlers[layerProperties]{Create: s.createLayerResource, Delete: s.deleteLayerResource}),
 		resource.New("AWS::Lambda::EventInvokeConfig", resource.Handlers[asyncProperties]{Create: s.createAsyncResource, Update: s.updateAsyncResource, Delete: s.deleteAsyncResource}),
+		resource.New("AWS::Lambda::Url", resource.Handlers[urlProperties]{Create: s.createURLResource, Update: s.updateURLResource, Delete: s.deleteURLResource}),
 		resource.New("AWS::Lambda::EventSourceMapping", resource.Handlers[mappingProperties]{Create: s.createMappingResource, Update: s.updateMappingResource, Delete: s.deleteMappingResource}),
 	}
 }
