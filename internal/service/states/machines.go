@@ -353,13 +353,13 @@ func (s *Service) validateStateMachineDefinition(_ context.Context, in *validate
 		out.Result = "FAIL"
 	}
 	most := int(cmp.Or(deref(in.MaxResults), 100))
-	for i, d := range diagnostics {
-		if i == most {
+	for _, d := range diagnostics {
+		if d.Severity != "ERROR" && deref(in.Severity) != "WARNING" {
+			continue
+		}
+		if len(out.Diagnostics) == most {
 			*out.Truncated = true
 			break
-		}
-		if deref(in.Severity) == "ERROR" && d.Severity != "ERROR" {
-			continue
 		}
 		shape := &diagnostic{Severity: d.Severity, Code: d.Code, Message: d.Message}
 		if d.Location != "" {

@@ -147,9 +147,40 @@ func TestDefinitionsRefused(t *testing.T) {
 		{"SF-092 succeed and next", "", `{"StartAt":"S","States":{"S":{"Type":"Succeed","Next":"S"}}}`, "at /States/S/Next"},
 		{"SF-092 fail and end", "", `{"StartAt":"S","States":{"S":{"Type":"Fail","End":true}}}`, "at /States/S/End"},
 		{"SF-093 duplicate names", "", `{"StartAt":"A","States":{"A":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}}}}`, "DUPLICATE_STATE_NAME"},
-		{"SF-094 two timings", "", `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"Timestamp":"2030-01-01T00:00:00Z","End":true}}}`, "A Wait state must have exactly one of"},
+		{"SF-094 two timings", "", `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"Timestamp":"2030-01-01T00:00:00Z","End":true}}}`, "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [SecondsPath, Seconds, TimestampPath, Timestamp] at /States/W"},
 		{"not JSON", "", `{"StartAt"`, "INVALID_JSON_DESCRIPTION"},
-		{"no end", "", `{"StartAt":"P","States":{"P":{"Type":"Pass"}}}`, "MISSING_END_STATE"},
+		{"no next", "", `{"StartAt":"P","States":{"P":{"Type":"Pass"}}}`, "SCHEMA_VALIDATION_FAILED: This object should have only one of the following fields: [Next, End] at /States/P"},
+		{"next and end", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","Next":"P","End":true}}}`, "SCHEMA_VALIDATION_FAILED: There should only be one of the following fields: [Next, End] at /States/P"},
+		{"no end", "", `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}}`, "MISSING_END_STATE: Workflow has no terminal state'"},
+		{"missing and unreachable", "", `{"StartAt":"pass1","States":{"pass1":{"Type":"Pass","Next":"pass3"},"pass2":{"Type":"Pass","End":true}}}`, "'MISSING_TRANSITION_TARGET: Missing 'Next' target: pass3 at /States/pass1/Next, MISSING_TRANSITION_TARGET: State \"pass2\" is not reachable. at /States/pass2'"},
+		{"unknown field", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","end":true,"End":true}}}`, "SCHEMA_VALIDATION_FAILED: Field 'end' is not supported"},
+		{"JSONata's field", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","Output":1,"End":true}}}`, "The QueryLanguage is set to 'JSONPath', but field 'Output' is only supported for the 'JSONata' QueryLanguage at /States/P/Output"},
+		{"JSONPath's field", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","QueryLanguage":"JSONata","ResultPath":"$","End":true}}}`, "The QueryLanguage is set to 'JSONata', but field 'ResultPath' is only supported for the 'JSONPath' QueryLanguage"},
+		{"half an expression", "", `{"QueryLanguage":"JSONata","StartAt":"P","States":{"P":{"Type":"Pass","Output":"{% 1","End":true}}}`, "JSONata string must start with {% and end with %}"},
+		{"language", "", `{"QueryLanguage":"XPath","StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}`, "Value should be one of the following: [JSONPath, JSONata] at /QueryLanguage"},
+		{"version", "", `{"Version":"2.0","StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}`, "Value should be one of the following: [1.0] at /Version"},
+		{"no path", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","InputPath":"a","End":true}}}`, "Value must be a valid JSONPath. at /States/P/InputPath"},
+		{"both timeouts", "", task("arn:aws:states:::sqs:sendMessage", `,"TimeoutSeconds":1,"TimeoutSecondsPath":"$.a"`), "There should only be one of the following fields: [TimeoutSeconds, TimeoutSecondsPath]"},
+		{"too short", "", task("arn:aws:states:::sqs:sendMessage", `,"TimeoutSeconds":0`), "Minimum value is 1 at /States/T/TimeoutSeconds"},
+		{"too many", "", task("arn:aws:states:::sqs:sendMessage", `,"Retry":[{"ErrorEquals":["A"],"MaxAttempts":100000000}]`), "Maximum value is 99999999 at /States/T/Retry[0]/MaxAttempts"},
+		{"States.ALL first", "", task("arn:aws:states:::sqs:sendMessage", `,"Retry":[{"ErrorEquals":["States.ALL"]},{"ErrorEquals":["A"]}]`), "States.ALL must appear alone and at end of list at /States/T/Retry[0]/ErrorEquals"},
+		{"a name", "", task("hello", ""), "Value is not a valid resource ARN at /States/T/Resource"},
+		{"no tokens", "", task("arn:aws:states:::glue:startJobRun.waitForTaskToken", ""), resource("arn:aws:states:::glue:startJobRun.waitForTaskToken")},
+		{"an activity's role", "", task("arn:aws:states:us-east-1:111111111111:activity:a", `,"Credentials":{"RoleArn":"r"}`), "The field 'Credentials' is not supported for activities at /States/T/Credentials"},
+		{"reserved variable", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","Assign":{"states":1},"End":true}}}`, "RESERVED_VARIABLE_NAME: Cannot assign to reserved variable '$states'."},
+		{"variable", "", `{"StartAt":"P","States":{"P":{"Type":"Pass","Assign":{"a-b":1},"End":true}}}`, "INVALID_VARIABLE_NAME: Invalid variable name 'a-b': the variable name contains invalid characters."},
+		{"long name", "", `{"StartAt":"` + strings.Repeat("x", 81) + `","States":{"` + strings.Repeat("x", 81) + `":{"Type":"Pass","End":true}}}`, "INVALID_STATE_NAME: "},
+		{"two tests", "", `{"StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Variable":"$.a","IsNull":true,"IsString":true,"Next":"S"}]},"S":{"Type":"Succeed"}}}`, "There should only be one of the following fields: [IsNull, IsString] at /States/C/Choices[0]"},
+		{"no test", "", `{"StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Next":"S"}]},"S":{"Type":"Succeed"}}}`, "The object must have only one of the following fields, [And, Or, Not, Variable, Condition] at /States/C/Choices[0]"},
+		{"a nested next", "", `{"StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Not":{"Variable":"$.a","IsNull":true,"Next":"S"},"Next":"S"}]},"S":{"Type":"Succeed"}}}`, "Field 'Next' is not supported at /States/C/Choices[0]/Not/Next"},
+		{"no processor", "", `{"StartAt":"M","States":{"M":{"Type":"Map","End":true}}}`, "This object should have only one of the following fields: [ItemProcessor, Iterator] at /States/M"},
+		{"distributed and express", "EXPRESS", distributed("", twoSteps), "The field 'Mode' with value 'DISTRIBUTED' is not supported inside 'EXPRESS' state machines"},
+		{"no type of children", "", strings.Replace(distributed("", twoSteps), `,"ExecutionType":"STANDARD"`, "", 1), "These fields are required: [ExecutionType] at /States/M/ItemProcessor/ProcessorConfig"},
+		{"inline with a type", "", strings.Replace(distributed("", twoSteps), "DISTRIBUTED", "INLINE", 1), "Field 'ExecutionType' is not supported"},
+		{"reader", "", distributed(`"ItemReader":{"Resource":"arn:aws:states:::s3:headObject"},`, twoSteps), "The field 'Resource' does not match any of the allowed values at /States/M/ItemReader/Resource"},
+		{"CSV without headers", "", distributed(`"ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"CSV"}},`, twoSteps), "The field 'CSVHeaderLocation' is required"},
+		{"headers that are not given", "", distributed(`"ItemReader":{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{"InputType":"CSV","CSVHeaderLocation":"GIVEN"}},`, twoSteps), "These fields are required: [CSVHeaders]"},
+		{"two labels", "", `{"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[` + distributed("", twoSteps) + "," + strings.NewReplacer(`"One"`, `"Three"`, `"Two"`, `"Four"`, `"M"`, `"N"`).Replace(distributed("", twoSteps)) + `]}}}`, "DUPLICATE_LABEL_NAME: Duplicate Label name: L"},
 		{"empty branches", "", `{"StartAt":"P","States":{"P":{"Type":"Parallel","Branches":[],"End":true}}}`, "Value cannot be empty at /States/P/Branches"},
 	} {
 		inWorld(t, tt.name, func(w *world) {
@@ -167,6 +198,34 @@ func TestDefinitionsRefused(t *testing.T) {
 			}
 		})
 	}
+	inWorld(t, "SF-084 warnings", func(w *world) {
+		definition := `{"StartAt":"HelloWorld","States":{"HelloWorld":{"Type":"Pass","Parameters":{"a":"$.a","b":{"c":"States.UUID()"}},"Result":{"c.$":"$.c"},"Next":"FailState"},"FailState":{"Type":"Fail","Error":"$.error","Cause":"$.cause"}}}`
+		warning := func(code, message, location string) m {
+			return m{"severity": "WARNING", "code": code, "message": message, "location": location}
+		}
+		want := []any{
+			warning("NO_DOLLAR", "The value of 'a' looks like a JSONPath. Instead of 'a', use 'a.$' to evaluate it as a JSONPath at runtime.", "/States/HelloWorld/Parameters"),
+			warning("NO_DOLLAR", "The value of 'c' looks like an Intrinsic Function. Instead of 'c', use 'c.$' to evaluate it as an Intrinsic Function at runtime.", "/States/HelloWorld/Parameters/b"),
+			warning("PASS_RESULT_IS_STATIC", "The value of 'c.$' will not evaluate as a JSONPath or Intrinsic Function at runtime. Instead of 'Result', use 'Parameters' to evaluate it as a JSONPath or Intrinsic Function at runtime.", "/States/HelloWorld/Result"),
+			warning("NO_PATH", "The value of 'Error' looks like a JSONPath. Instead of 'Error', use 'ErrorPath' to evaluate it as a JSONPath at runtime.", "/States/FailState/Error"),
+			warning("NO_PATH", "The value of 'Cause' looks like a JSONPath. Instead of 'Cause', use 'CausePath' to evaluate it as a JSONPath at runtime.", "/States/FailState/Cause"),
+		}
+		out := w.must("ValidateStateMachineDefinition", m{"definition": definition, "severity": "WARNING"})
+		if diff := cmp.Diff(m{"result": "OK", "diagnostics": want, "truncated": false}, out); diff != "" {
+			w.t.Error(diff)
+		}
+		for _, tt := range []struct {
+			in        m
+			count     int
+			truncated bool
+		}{{m{}, 0, false}, {m{"severity": "ERROR"}, 0, false}, {m{"severity": "WARNING", "maxResults": 2}, 2, true}, {m{"severity": "WARNING", "maxResults": 5}, 5, false}, {m{"severity": "WARNING", "maxResults": 0}, 5, false}} {
+			tt.in["definition"] = definition
+			if out := w.must("ValidateStateMachineDefinition", tt.in); len(out["diagnostics"].([]any)) != tt.count || out["truncated"] != tt.truncated || out["result"] != "OK" {
+				w.t.Errorf("%v: %v", tt.in, out)
+			}
+		}
+		w.create("warned", "STANDARD", definition)
+	})
 	inWorld(t, "SF-003 name with a blank", func(w *world) {
 		if got := w.refused("CreateStateMachine", m{"name": "a b", "definition": onePass, "roleArn": role}); got != "InvalidName: Invalid Name: 'a b'" {
 			w.t.Error(got)
@@ -313,7 +372,7 @@ func TestExecutions(t *testing.T) {
 		}
 	})
 	inWorld(t, "SF-076 too many events", func(w *world) {
-		out := w.execute(`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}}`, "{}")
+		out := w.execute(`{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Variable":"$.end","IsPresent":true,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}}}`, "{}")
 		if out["status"] != "FAILED" || out["cause"] != "The execution reached the maximum number of history events (25000)." {
 			w.t.Error(out)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -223,9 +224,10 @@ func (p *parser) rules(o *Object, at string, jsonata bool) []*Rule {
 		}
 		r.Assign = p.assign(e, where, jsonata)
 		if jsonata {
-			p.known(e, where, []string{"Next", "Condition", "Assign", "Output", "Comment"})
-			if p.required(e, where, "Condition") {
-				v, _ := e.Get("Condition")
+			if !p.queryRule(e, where) {
+				return
+			}
+			if v, ok := e.Get("Condition"); ok {
 				r.query = Field{Name: fmt.Sprintf("Choices[%d]/Condition", len(rules)), Literal: v, Given: true}
 				if s, ok := v.(string); ok {
 					if r.query.Query = p.query(s, where+"/Condition"); r.query.Query == nil {
@@ -258,9 +260,12 @@ func (p *parser) condition(e *Object, at string, depth int) *condition {
 		switch name {
 		case "Next", "Assign":
 			if depth > 0 {
-				p.schema(where, "Field is not supported")
+				p.schema(where, "Field '%s' is not supported", name)
 			}
 		case "Variable", "Comment":
+		case "Condition", "Output":
+			p.schema(where, "The QueryLanguage is set to 'JSONPath', but field '%s' is only supported for the 'JSONata' QueryLanguage", name)
+			return &condition{op: "And"}
 		case "And", "Or":
 			c := &condition{op: name}
 			if list, ok := v.([]any); !ok || len(list) == 0 {
@@ -280,19 +285,60 @@ func (p *parser) condition(e *Object, at string, depth int) *condition {
 		default:
 			want, ok := operators[name]
 			if !ok {
-				p.schema(where, "Field is not supported")
+				p.schema(where, "Field '%s' is not supported", name)
 				continue
 			}
 			found = append(found, p.test(e, at, name, want))
 		}
 	}
 	if len(found) != 1 {
-		if !p.failed {
-			p.schema(at, "A Choice rule must have exactly one comparison")
-		}
+		p.notOne(e, at)
 		return &condition{op: "And"}
 	}
 	return found[0]
+}
+
+// selectors are the members of a rule of which there is one.
+var selectors = []string{"And", "Or", "Not", "Variable", "Condition"}
+
+// notOne reports a rule that has not one test.
+func (p *parser) notOne(e *Object, at string) {
+	var tests []string
+	n := 0
+	for _, name := range e.Names() {
+		if operators[name] != "" {
+			tests = append(tests, name)
+		}
+		if slices.Contains(selectors, name) {
+			n++
+		}
+	}
+	if n == 1 && len(tests) > 1 {
+		p.only(e, at, tests...)
+		return
+	}
+	p.schema(at, "The object must have only one of the following fields, [%s]", strings.Join(selectors, ", "))
+}
+
+// queryRule checks the members of a rule in JSONata.
+func (p *parser) queryRule(e *Object, at string) bool {
+	before := len(p.diagnostics)
+	for _, name := range e.Names() {
+		switch {
+		case operators[name] != "" || slices.Contains(selectors, name) && name != "Condition":
+			p.schema(at+"/"+name, "The QueryLanguage is set to 'JSONata', but field '%s' is only supported for the 'JSONPath' QueryLanguage", name)
+		case !slices.Contains([]string{"Next", "Condition", "Assign", "Output", "Comment"}, name):
+			p.unsupported(at, name)
+		}
+	}
+	if len(p.diagnostics) > before {
+		return false
+	}
+	_, ok := e.Get("Condition")
+	if !ok {
+		p.notOne(e, at)
+	}
+	return ok
 }
 
 // test reads a comparison.
@@ -304,7 +350,7 @@ func (p *parser) test(e *Object, at, name, want string) *condition {
 		text := p.str(e, at, "Variable")
 		var err error
 		if c.variable, err = parsePathExpr(text); err != nil {
-			p.schema(at+"/Variable", "Value is not a Reference Path: The reference path is not a valid JSONPath")
+			p.notReference(at+"/Variable", text)
 		}
 	}
 	ok := true

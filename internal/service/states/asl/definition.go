@@ -134,19 +134,19 @@ func Parse(text []byte, o Options) (*Definition, []Diagnostic) {
 		}
 		return nil, []Diagnostic{{"ERROR", code, "Definition must be a valid JSON object", ""}}
 	}
-	p := &parser{options: o, names: map[string]string{}}
+	p := &parser{options: o, names: map[string]string{}, labels: map[string]bool{}}
 	d := &Definition{}
 	p.oneOf(root, "", "Version", "1.0")
 	if t, ok := root.Get("TimeoutSeconds"); ok {
-		n, whole := intOf(t)
-		if !whole || n < 1 || n > 99999999 {
-			p.schema("/TimeoutSeconds", "Value must be between 1 and 99999999")
-		}
-		d.TimeoutSeconds = n
+		d.TimeoutSeconds, _ = intOf(t)
+		p.literal(t, "/TimeoutSeconds", "whole") // AWS: zero is no limit
 	}
 	p.known(root, "", []string{"Comment", "StartAt", "States", "TimeoutSeconds", "Version", "QueryLanguage"})
 	global := p.language(root, "", false)
 	d.Machine = p.machine(root, "", global)
+	if !p.failed && !d.terminates() {
+		p.fail(Diagnostic{"ERROR", "MISSING_END_STATE", "Workflow has no terminal state", ""})
+	}
 	if p.failed {
 		return nil, p.diagnostics
 	}
@@ -160,7 +160,7 @@ func ParseState(name string, text []byte, o Options) (*State, []Diagnostic) {
 	if err != nil || !ok {
 		return nil, []Diagnostic{{"ERROR", "SCHEMA_VALIDATION_FAILED", "Definition must be a valid JSON object", ""}}
 	}
-	p := &parser{options: o, names: map[string]string{}, lone: true}
+	p := &parser{options: o, names: map[string]string{}, labels: map[string]bool{}, lone: true}
 	s := p.state(name, root, "/States/"+name, false)
 	if p.failed {
 		return nil, p.diagnostics
@@ -174,7 +174,8 @@ type parser struct {
 	diagnostics []Diagnostic
 	failed      bool
 	names       map[string]string // of all states, with their locations
-	lone        bool              // only one state is read, the others are unknown
+	labels      map[string]bool
+	lone        bool // only one state is read, the others are unknown
 	depth       int
 }
 
@@ -182,8 +183,17 @@ func (p *parser) report(code, at, format string, args ...any) {
 	if at == "" {
 		at = "/"
 	}
+	p.fail(Diagnostic{"ERROR", code, fmt.Sprintf(format, args...), at})
+}
+
+func (p *parser) fail(d Diagnostic) {
 	p.failed = true
-	p.diagnostics = append(p.diagnostics, Diagnostic{"ERROR", code, fmt.Sprintf(format, args...), at})
+	p.diagnostics = append(p.diagnostics, d)
+}
+
+// warn reports what is allowed, but hardly meant.
+func (p *parser) warn(code, at, format string, args ...any) {
+	p.diagnostics = append(p.diagnostics, Diagnostic{"WARNING", code, fmt.Sprintf(format, args...), at})
 }
 
 func (p *parser) schema(at, format string, args ...any) {
@@ -213,8 +223,41 @@ next:
 				continue next
 			}
 		}
-		p.schema(at+"/"+name, "Field is not supported")
+		p.unsupported(at, name)
 	}
+}
+
+func (p *parser) unsupported(at, name string) {
+	p.schema(at+"/"+name, "Field '%s' is not supported", name)
+}
+
+// only reports that more than one of some fields is given.
+func (p *parser) only(o *Object, at string, names ...string) {
+	n := 0
+	for _, name := range names {
+		if _, ok := o.Get(name); ok {
+			n++
+		}
+	}
+	if n > 1 {
+		p.schema(at, "There should only be one of the following fields: [%s]", strings.Join(names, ", "))
+	}
+}
+
+// one reports that not exactly one of some fields is given.
+func (p *parser) one(o *Object, at string, names ...string) bool {
+	before := len(p.diagnostics)
+	p.only(o, at, names...)
+	if len(p.diagnostics) > before {
+		return false
+	}
+	for _, name := range names {
+		if _, ok := o.Get(name); ok {
+			return true
+		}
+	}
+	p.schema(at, "This object should have only one of the following fields: [%s]", strings.Join(names, ", "))
+	return false
 }
 
 func (p *parser) oneOf(o *Object, at, name string, values ...string) string {
@@ -228,7 +271,11 @@ func (p *parser) oneOf(o *Object, at, name string, values ...string) string {
 			return s
 		}
 	}
-	p.schema(at+"/"+name, "The field '%s' should have one of these values: [%s]", name, strings.Join(values, ", "))
+	if name == "Type" {
+		p.schema(at+"/"+name, "The field '%s' should have one of these values: [%s]", name, strings.Join(values, ", "))
+	} else {
+		p.schema(at+"/"+name, "Value should be one of the following: [%s]", strings.Join(values, ", "))
+	}
 	return ""
 }
 
@@ -253,7 +300,7 @@ func (p *parser) machine(o *Object, at string, jsonata bool) *Machine {
 		return m
 	}
 	if p.depth++; p.depth > 50 {
-		p.schema(at, "The nesting of states is too deep")
+		p.report("TOO_DEEPLY_NESTED", at, "The nesting of states is too deep")
 		return m
 	}
 	defer func() { p.depth-- }()
@@ -276,8 +323,10 @@ func (p *parser) machine(o *Object, at string, jsonata bool) *Machine {
 			_ = before
 		}
 		p.names[name] = where
-		if n := len([]rune(name)); n > 80 || n == 0 {
-			p.schema(where, "State name must have between 1 and 80 characters")
+		if n := len([]rune(name)); n > 80 {
+			p.report("INVALID_STATE_NAME", where, "State name '%s' exceeds the 80-character limit allowed by the service", name)
+		} else if n == 0 {
+			p.report("INVALID_STATE_NAME", where, "State name cannot be empty")
 		}
 		body, ok := member.Value.(*Object)
 		if !ok {
@@ -286,7 +335,9 @@ func (p *parser) machine(o *Object, at string, jsonata bool) *Machine {
 		}
 		m.States[name] = p.state(name, body, where, jsonata)
 	}
-	p.targets(m, states.Names(), at)
+	if !p.failed { // AWS: first the schema
+		p.targets(m, states.Names(), at)
+	}
 	return m
 }
 
@@ -311,14 +362,21 @@ func (p *parser) targets(m *Machine, order []string, at string) {
 		}
 	}
 	visit(m.StartAt, at+"/StartAt")
-	if p.failed {
-		return
-	}
 	for _, name := range order {
 		if !reached[name] {
 			p.report("MISSING_TRANSITION_TARGET", at+"/States/"+name, "State \"%s\" is not reachable.", name)
 		}
 	}
+}
+
+// terminates tells whether a machine has a state that ends it.
+func (m *Machine) terminates() bool {
+	for _, s := range m.States {
+		if s.End || s.Type == "Succeed" || s.Type == "Fail" {
+			return true
+		}
+	}
+	return false
 }
 
 type transition struct{ target, at string }

@@ -2,7 +2,7 @@
 //
 //   - value.go: JSON values that keep the order of members and the text of numbers; reading and writing them.
 //   - definition.go, state.go: the parsed form. A definition is parsed once and then read by everybody.
-//   - validate.go, validatestate.go: the diagnostics that AWS gives when a definition is created.
+//   - map.go: Map states. warnings.go: what is allowed, but hardly meant. All diagnostics are in AWS's words.
 //   - path.go: JSONPath as Step Functions takes it (Jayway's dialect), and reference paths.
 //   - payload.go: templates (Parameters, Arguments, Output, Assign), in both query languages.
 //   - intrinsic.go, functions.go: States.Format and its kin. jsonata.go: the other query language.

@@ -142,6 +142,9 @@ func (p *parser) queryTemplate(v any, at, field string) *Template {
 func (p *parser) query(s, at string) *Query {
 	text, ok := QueryText(s)
 	if !ok {
+		if strings.HasPrefix(s, "{%") || strings.HasSuffix(s, "%}") {
+			p.schema(at, "JSONata string must start with {%% and end with %%}")
+		}
 		return nil
 	}
 	q, err := ParseQuery(text)

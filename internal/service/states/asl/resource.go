@@ -102,12 +102,17 @@ func ParseResource(text string) (*Resource, bool) {
 	return r, slices.Contains(optimized[r.Service], r.Action) && r.suffixAllowed()
 }
 
+// noToken are the services whose integrations hand out no task tokens.
+var noToken = []string{
+	"athena", "batch", "codebuild", "databrew", "dynamodb", "elasticmapreduce", "emr-containers", "emr-serverless", "glue", "http", "mediaconvert", "sagemaker",
+}
+
 func (r *Resource) suffixAllowed() bool {
 	switch r.Suffix {
 	case "":
 		return true
 	case "waitForTaskToken":
-		return r.Service != "dynamodb" && r.Service != "http"
+		return !slices.Contains(noToken, r.Service)
 	case "sync":
 		return !slices.Contains([]string{"lambda", "dynamodb", "sqs", "sns", "events", "apigateway", "http"}, r.Service)
 	case "sync:2":
@@ -118,6 +123,10 @@ func (r *Resource) suffixAllowed() bool {
 
 // resource checks the Resource of a Task state.
 func (p *parser) resource(text, at string) {
+	if !strings.HasPrefix(text, "arn:") {
+		p.schema(at, "Value is not a valid resource ARN")
+		return
+	}
 	r, ok := ParseResource(text)
 	if ok && r.Kind == ResourceSDK && r.Service == "apigatewaymanagementapi" && !p.options.Extensions {
 		ok = false

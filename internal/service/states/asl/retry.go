@@ -77,7 +77,7 @@ func (p *parser) retriers(o *Object, at string) []*Retrier {
 	p.each(o, at, "Retry", func(e *Object, where string, last bool) {
 		p.known(e, where, []string{"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy", "Comment"})
 		r := &Retrier{ErrorEquals: p.errorNames(e, where, last), Interval: 1, MaxAttempts: 3, Backoff: 2}
-		r.Interval = p.number(e, where, "IntervalSeconds", 1, 1, 99999999)
+		r.Interval = p.number(e, where, "IntervalSeconds", 1, 0, 99999999)
 		r.MaxAttempts = int64(p.number(e, where, "MaxAttempts", 3, 0, 99999999))
 		r.Backoff = p.number(e, where, "BackoffRate", 2, 1, math.MaxFloat64)
 		r.MaxDelay = p.number(e, where, "MaxDelaySeconds", 0, 1, 31622400)
@@ -154,7 +154,7 @@ func (p *parser) errorNames(e *Object, at string, last bool) []string {
 		names = append(names, s)
 	}
 	if slices.Contains(names, ErrAll) && (len(names) > 1 || !last) {
-		p.schema(at+"/ErrorEquals", "States.ALL must appear alone in the ErrorEquals, and in the last element")
+		p.schema(at+"/ErrorEquals", "States.ALL must appear alone and at end of list")
 	}
 	return names
 }
@@ -174,8 +174,6 @@ func (p *parser) number(e *Object, at, name string, otherwise, least, most float
 			p.schema(at+"/"+name, "Expected value of type Integer")
 		}
 	}
-	if f < least || f > most {
-		p.schema(at+"/"+name, "Value is out of range")
-	}
+	p.between(at+"/"+name, f, least, most)
 	return f
 }

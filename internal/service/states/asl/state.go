@@ -64,18 +64,18 @@ func (p *parser) state(name string, o *Object, at string, jsonata bool) *State {
 
 func (p *parser) stateFields(s *State, o *Object, at string) {
 	lists := fieldsOf[s.Type]
-	mine, other, language := lists[1], lists[2], "JSONPath"
+	mine, other, language, needed := lists[1], lists[2], "JSONPath", "JSONata"
 	if s.JSONata {
-		mine, other, language = other, mine, "JSONata"
+		mine, other, language, needed = other, mine, needed, language
 	}
 	for _, name := range o.Names() {
 		switch {
 		case name == "Type" || name == "Comment" || name == "QueryLanguage":
 		case slices.Contains(lists[0], name) || slices.Contains(mine, name):
 		case slices.Contains(other, name):
-			p.schema(at+"/"+name, "The field '%s' is not supported in a state that uses '%s' as its query language", name, language)
+			p.schema(at+"/"+name, "The QueryLanguage is set to '%s', but field '%s' is only supported for the '%s' QueryLanguage", language, name, needed)
 		default:
-			p.schema(at+"/"+name, "Field is not supported")
+			p.unsupported(at, name)
 		}
 	}
 }
@@ -91,9 +91,9 @@ func (p *parser) next(s *State, o *Object, at string) {
 	_, hasNext := o.Get("Next")
 	switch {
 	case hasNext && s.End:
-		p.schema(at, "A state cannot have both of these fields: [Next, End]")
+		p.schema(at, "There should only be one of the following fields: [Next, End]")
 	case !hasNext && !s.End:
-		p.report("MISSING_END_STATE", at, "One of these fields is required: [Next, End]")
+		p.schema(at, "This object should have only one of the following fields: [Next, End]")
 	}
 }
 
@@ -119,6 +119,7 @@ func (p *parser) dataFields(s *State, o *Object, at string) {
 		s.ResultSelector = p.pathTemplate(v, at+"/ResultSelector")
 	}
 	s.Result, s.HasResult = o.Get("Result")
+	p.warnings(s, o, at)
 }
 
 func (p *parser) pathField(o *Object, at, name string) *PathField {
@@ -132,7 +133,7 @@ func (p *parser) pathField(o *Object, at, name string) *PathField {
 	text, _ := v.(string)
 	expr, err := parsePathExpr(text)
 	if err != nil {
-		p.schema(at+"/"+name, "The value for the field '%s' must be a valid JSONPath", name)
+		p.schema(at+"/"+name, "Value must be a valid JSONPath.")
 		return nil
 	}
 	return &PathField{Expr: expr}
@@ -174,8 +175,10 @@ func (p *parser) assign(o *Object, at string, jsonata bool) *Template {
 		if !jsonata {
 			bare = strings.TrimSuffix(name, ".$")
 		}
-		if !variableName.MatchString(bare) || bare == "states" {
-			p.schema(at+"/Assign", "The variable name '%s' is not valid", bare)
+		if bare == "states" {
+			p.report("RESERVED_VARIABLE_NAME", at+"/Assign", "Cannot assign to reserved variable '$states'.")
+		} else if !variableName.MatchString(bare) {
+			p.report("INVALID_VARIABLE_NAME", at+"/Assign", "Invalid variable name '%s': the variable name contains invalid characters.", bare)
 		}
 	}
 	if jsonata {
@@ -202,12 +205,12 @@ func (p *parser) field(s *State, o *Object, at, name, kind string) Field {
 	case s.JSONata:
 		return Field{Name: name}
 	case has && hasPath:
-		p.schema(at, "Only one of these fields can be given: [%s, %sPath]", name, name)
+		p.only(o, at, name, name+"Path")
 	case hasPath:
 		text, _ := path.(string)
 		expr, err := ParseExpr(text)
 		if err != nil || expr.IsCall() && kind != "string" {
-			p.schema(at+"/"+name+"Path", "Value is not a Reference Path: The reference path is not a valid JSONPath")
+			p.notReference(at+"/"+name+"Path", text)
 			return Field{Name: name + "Path"}
 		}
 		return Field{Name: name + "Path", Expr: expr, Given: true}
@@ -229,8 +232,10 @@ func (p *parser) literal(v any, at, kind string) {
 			p.schema(at, "String does not match RFC3339 timestamp")
 		}
 	case "percentage":
-		if f, ok := floatOf(v); !ok || f < 0 || f > 100 {
-			p.schema(at, "Value must be between 0 and 100")
+		if f, ok := floatOf(v); !ok {
+			p.schema(at, "Expected value of type Integer")
+		} else {
+			p.between(at, f, 0, 100)
 		}
 	case "any":
 		if _, ok := intOf(v); !ok {
@@ -238,13 +243,34 @@ func (p *parser) literal(v any, at, kind string) {
 		}
 	default: // the least that a whole number may be
 		n, ok := intOf(v)
-		switch {
-		case !ok:
-			p.schema(at, "Expected value of type Integer")
-		case kind == "positive" && n < 1 || n < 0 || n > 99999999:
-			p.schema(at, "Value is out of range")
+		least := 0.0
+		if kind == "positive" {
+			least = 1
 		}
+		if !ok {
+			p.schema(at, "Expected value of type Integer")
+			return
+		}
+		p.between(at, float64(n), least, 99999999)
 	}
+}
+
+func (p *parser) between(at string, v, least, most float64) {
+	switch {
+	case v < least:
+		p.schema(at, "Minimum value is %v", int64(least))
+	case v > most:
+		p.schema(at, "Maximum value is %v", int64(most))
+	}
+}
+
+// notReference reports a path that is no reference path.
+func (p *parser) notReference(at, text string) {
+	if !strings.HasPrefix(text, "$") {
+		p.schema(at, "Value is not a Reference Path: Reference path didn't start with '$'")
+		return
+	}
+	p.schema(at, "Value is not a Reference Path: The reference path is not a valid JSONPath")
 }
 
 func (p *parser) task(s *State, o *Object, at string) {
@@ -260,6 +286,9 @@ func (p *parser) task(s *State, o *Object, at string) {
 		p.schema(at, "HeartbeatSeconds must be smaller than TimeoutSeconds")
 	}
 	if v, ok := o.Get("Credentials"); ok {
+		if r, known := ParseResource(s.Resource); known && r.Kind == ResourceActivity {
+			p.schema(at+"/Credentials", "The field 'Credentials' is not supported for activities")
+		}
 		c, ok := v.(*Object)
 		_, role := c.Get("RoleArn")
 		_, path := c.Get("RoleArn.$")
@@ -276,14 +305,7 @@ func (p *parser) task(s *State, o *Object, at string) {
 }
 
 func (p *parser) wait(s *State, o *Object, at string) {
-	n := 0
-	for _, name := range []string{"Seconds", "SecondsPath", "Timestamp", "TimestampPath"} {
-		if _, ok := o.Get(name); ok {
-			n++
-		}
-	}
-	if n != 1 {
-		p.schema(at, "A Wait state must have exactly one of these fields: [Seconds, SecondsPath, Timestamp, TimestampPath]")
+	if !p.one(o, at, "SecondsPath", "Seconds", "TimestampPath", "Timestamp") {
 		return
 	}
 	s.Seconds = p.field(s, o, at, "Seconds", "whole")
@@ -308,175 +330,4 @@ func (p *parser) parallel(s *State, o *Object, at string) {
 func (p *parser) inherits(o *Object) bool {
 	_, own := o.Get("QueryLanguage")
 	return !own
-}
-
-func (p *parser) mapState(s *State, o *Object, at string) {
-	raw, ok := o.Get("ItemProcessor")
-	where := at + "/ItemProcessor"
-	if !ok {
-		if raw, ok = o.Get("Iterator"); !ok {
-			p.schema(at, "These fields are required: [ItemProcessor]")
-			return
-		}
-		where = at + "/Iterator"
-	}
-	processor, ok := raw.(*Object)
-	if !ok {
-		p.schema(where, "Expected value of type Object")
-		return
-	}
-	p.known(processor, where, []string{"Comment", "StartAt", "States", "ProcessorConfig", "QueryLanguage"})
-	s.Processor = p.machine(processor, where, s.JSONata && p.inherits(o))
-	if c, ok := processor.Get("ProcessorConfig"); ok {
-		config, _ := c.(*Object)
-		s.Processor.Distributed = p.oneOf(config, where+"/ProcessorConfig", "Mode", "INLINE", "DISTRIBUTED") == "DISTRIBUTED"
-		s.Processor.ExecutionType = p.oneOf(config, where+"/ProcessorConfig", "ExecutionType", "STANDARD", "EXPRESS")
-	}
-	p.items(s, o, at)
-	s.MaxConcurrency = p.field(s, o, at, "MaxConcurrency", "whole")
-	s.ToleratedCount = p.field(s, o, at, "ToleratedFailureCount", "whole")
-	s.ToleratedPercentage = p.field(s, o, at, "ToleratedFailurePercentage", "percentage")
-	if _, ok := o.Get("Label"); ok {
-		s.Label = p.str(o, at, "Label")
-		p.label(s.Label, at+"/Label")
-	}
-	s.Reader = p.reader(s, o, at)
-	s.Batcher = p.batcher(s, o, at)
-	s.Writer = p.writer(s, o, at)
-}
-
-func (p *parser) items(s *State, o *Object, at string) {
-	if v, ok := o.Get("Items"); ok && s.JSONata {
-		s.Items = p.queryTemplate(v, at+"/Items", "Items")
-	}
-	if _, ok := o.Get("ItemsPath"); ok && !s.JSONata {
-		expr, err := parsePathExpr(p.str(o, at, "ItemsPath"))
-		if err != nil {
-			p.schema(at+"/ItemsPath", "Value is not a Reference Path: The reference path is not a valid JSONPath")
-		}
-		s.ItemsPath = expr
-	}
-	name := "ItemSelector"
-	v, ok := o.Get(name)
-	if !ok && !s.JSONata {
-		name = "Parameters" // the old name
-		v, ok = o.Get(name)
-	}
-	if !ok {
-		return
-	}
-	if s.JSONata {
-		s.ItemSelector = p.queryTemplate(v, at+"/"+name, name)
-	} else {
-		s.ItemSelector = p.pathTemplate(v, at+"/"+name)
-	}
-	s.Parameters = nil
-}
-
-// forbidden are the characters that labels must not have.
-const forbidden = "<>{}[]?*\"#%\\^|~`$&,;:/ "
-
-func (p *parser) label(label, at string) {
-	switch {
-	case label == "":
-		p.schema(at, "Label cannot be empty")
-	case len([]rune(label)) > 40:
-		p.schema(at, "Label cannot exceed 40 characters")
-	}
-	for _, r := range label {
-		if r < 0x20 || r >= 0x7f && r <= 0x9f || strings.ContainsRune(forbidden, r) || r == '\t' {
-			p.schema(at, "Label contains invalid character: '%c'", r)
-			return
-		}
-	}
-}
-
-// args reads Parameters or Arguments of a reader or writer.
-func (p *parser) args(s *State, o *Object, at string) *Template {
-	if s.JSONata {
-		if v, ok := o.Get("Arguments"); ok {
-			return p.queryTemplate(v, at+"/Arguments", "Arguments")
-		}
-		return nil
-	}
-	if v, ok := o.Get("Parameters"); ok {
-		return p.pathTemplate(v, at+"/Parameters")
-	}
-	return nil
-}
-
-func (p *parser) part(o *Object, at, name string) (*Object, string) {
-	v, ok := o.Get(name)
-	if !ok {
-		return nil, ""
-	}
-	part, ok := v.(*Object)
-	if !ok {
-		p.schema(at+"/"+name, "Expected value of type Object")
-		return nil, ""
-	}
-	return part, at + "/" + name
-}
-
-func (p *parser) reader(s *State, o *Object, at string) *Reader {
-	part, where := p.part(o, at, "ItemReader")
-	if part == nil || !p.required(part, where, "Resource") {
-		return nil
-	}
-	r := &Reader{Resource: p.str(part, where, "Resource"), Args: p.args(s, part, where)}
-	config, where := p.part(part, where, "ReaderConfig")
-	if config == nil {
-		return r
-	}
-	r.Input = p.oneOf(config, where, "InputType", "CSV", "JSON", "JSONL", "MANIFEST", "PARQUET")
-	r.Header = p.oneOf(config, where, "CSVHeaderLocation", "FIRST_ROW", "GIVEN")
-	r.Delim = p.oneOf(config, where, "CSVDelimiter", "COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB")
-	v, _ := config.Get("CSVHeaders")
-	headers, _ := v.([]any)
-	for _, h := range headers {
-		name, _ := h.(string)
-		r.Headers = append(r.Headers, name)
-	}
-	r.MaxItems = p.field(s, config, where, "MaxItems", "any")
-	r.Flatten = p.oneOf(config, where, "Transformation", "NONE", "LOAD_AND_FLATTEN") == "LOAD_AND_FLATTEN"
-	r.Manifest = p.oneOf(config, where, "ManifestType", "ATHENA_DATA", "S3_INVENTORY")
-	if r.Pointer = p.str(config, where, "ItemsPointer"); r.Pointer != "" && r.Pointer[0] != '/' {
-		p.schema(where+"/ItemsPointer", "Value is not a valid JSON Pointer")
-	}
-	switch {
-	case r.Flatten && r.Input == "":
-		p.schema(where, "These fields are required: [InputType]")
-	case r.Manifest == "S3_INVENTORY" && r.Input != "" && r.Input != "CSV":
-		p.schema(where, "Only one of these fields can be given: [ManifestType, InputType]")
-	}
-	return r
-}
-
-func (p *parser) batcher(s *State, o *Object, at string) *Batcher {
-	part, where := p.part(o, at, "ItemBatcher")
-	if part == nil {
-		return nil
-	}
-	b := &Batcher{MaxItems: p.field(s, part, where, "MaxItemsPerBatch", "positive"), MaxBytes: p.field(s, part, where, "MaxInputBytesPerBatch", "positive")}
-	if v, ok := part.Get("BatchInput"); ok {
-		if s.JSONata {
-			b.Input = p.queryTemplate(v, where+"/BatchInput", "ItemBatcher/BatchInput")
-		} else {
-			b.Input = p.pathTemplate(v, where+"/BatchInput")
-		}
-	}
-	return b
-}
-
-func (p *parser) writer(s *State, o *Object, at string) *Writer {
-	part, where := p.part(o, at, "ResultWriter")
-	if part == nil {
-		return nil
-	}
-	w := &Writer{Resource: p.str(part, where, "Resource"), Args: p.args(s, part, where)}
-	if config, where := p.part(part, where, "WriterConfig"); config != nil {
-		w.Transformation = p.oneOf(config, where, "Transformation", "NONE", "COMPACT", "FLATTEN")
-		w.OutputType = p.oneOf(config, where, "OutputType", "JSON", "JSONL")
-	}
-	return w
 }
