@@ -333,18 +333,12 @@ func TestSubprotocolOfHTTPProxy(t *testing.T) {
 }
 
 func TestUnreachableBackends(t *testing.T) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := l.Addr().String()
-	l.Close()
 	selfSigned := httptest.NewUnstartedServer(answers(200, "secret"))
 	selfSigned.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) // that clients do not trust it is what is tested
 	selfSigned.StartTLS()
 	t.Cleanup(selfSigned.Close)
 	for _, tt := range []struct{ name, uri, hint string }{
-		{"DP-040 refused", "http://" + closed, "nothing accepts connections there"},
+		{"DP-040 refused", "http://127.0.0.1:1/", "nothing accepts connections there"},
 		{"self_signed", selfSigned.URL, "certificate must be valid"},
 		{"no_such_host", "http://no-such-host.invalid/", "has no address"},
 	} {
