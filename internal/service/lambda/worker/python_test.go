@@ -55,7 +55,7 @@ func TestPython_Results(t *testing.T) {
 		succeeds(t, p, s, `{}`, `"layer"`)
 	})
 	t.Run("LA-039 LA-040 LA-042 context", func(t *testing.T) {
-		s, _ := py(t, "def handler(e, c):\n    return [c.aws_request_id, c.invoked_function_arn, c.function_name, c.function_version, c.log_group_name, c.log_stream_name, 20000 < c.get_remaining_time_in_millis() <= 60000]")
+		s, _ := py(t, "import time\ndef handler(e, c):\n    left = c.get_remaining_time_in_millis()\n    time.sleep(0.02)\n    return [c.aws_request_id, c.invoked_function_arn, c.function_name, c.function_version, c.log_group_name, c.log_stream_name, 20000 < c.get_remaining_time_in_millis() < left <= 60000]")
 		r, err := p.Invoke(t.Context(), s, Invocation{RequestID: "abc", FunctionARN: "arn:f:1"})
 		if want := `["abc", "arn:f:1", "fn", "$LATEST", "/aws/lambda/fn", "` + r.LogStream + `", true]`; err != nil || string(r.Payload) != want {
 			t.Errorf("context = %s, %v, want %s", r.Payload, err, want)
