@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -115,14 +116,18 @@ func natsCluster(t *testing.T) (urls string, servers []*nats.Server) {
 	t.Helper()
 	var routes []*url.URL
 	var ports []int
-	for range 3 { // each must know all before it starts
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(ports) < 3 { // each must know all before it starts
+		port := 15_000 + rand.IntN(15_000) // the system gives none of these to somebody else meanwhile
+		ln, err := net.Listen("tcp4", fmt.Sprint("127.0.0.1:", port))
 		if err != nil {
-			t.Fatal(err)
+			continue
+		}
+		ln.Close()
+		if slices.Contains(ports, port) {
+			continue
 		}
 		routes = append(routes, &url.URL{Scheme: "nats", Host: ln.Addr().String()})
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-		ln.Close()
+		ports = append(ports, port)
 	}
 	for i, port := range ports {
 		s, err := nats.NewServer(&nats.Options{
