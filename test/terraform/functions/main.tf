@@ -84,6 +84,16 @@ resource "aws_lambda_function_event_invoke_config" "worker" {
   maximum_retry_attempts       = 0
 }
 
+resource "aws_lambda_function_url" "worker" {
+  function_name      = aws_lambda_function.worker.function_name
+  qualifier          = aws_lambda_alias.live.name
+  authorization_type = var.changed ? "AWS_IAM" : "NONE"
+  cors {
+    allow_origins = ["https://app.example"]
+    max_age       = var.changed ? 120 : 60
+  }
+}
+
 resource "aws_lambda_permission" "events" {
   statement_id  = "events"
   action        = "lambda:InvokeFunction"
@@ -101,6 +111,7 @@ output "imports" {
     "aws_cloudwatch_log_group.worker"                = aws_cloudwatch_log_group.worker.name
     "aws_lambda_alias.live"                          = "${aws_lambda_function.worker.function_name}/live"
     "aws_lambda_function_event_invoke_config.worker" = aws_lambda_function.worker.function_name
+    "aws_lambda_function_url.worker"                 = "${aws_lambda_function.worker.function_name}/live"
     "aws_lambda_permission.events"                   = "${aws_lambda_function.worker.function_name}:live/events"
   }
 }
