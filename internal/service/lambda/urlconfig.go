@@ -139,7 +139,7 @@ func (s *Service) updateFunctionURLConfig(ctx context.Context, in *shape.UpdateF
 	if err != nil {
 		return nil, err
 	}
-	return new(shape.UpdateFunctionUrlConfigOutput(*reordered(u))), nil
+	return new(shape.UpdateFunctionUrlConfigOutput(*single(u))), nil
 }
 
 func (s *Service) getFunctionURLConfig(ctx context.Context, in *shape.GetFunctionUrlConfigInput) (*shape.GetFunctionUrlConfigOutput, error) {
@@ -155,11 +155,11 @@ func (s *Service) getFunctionURLConfig(ctx context.Context, in *shape.GetFunctio
 	if _, ok := e.fn.URLs[q]; !ok {
 		return nil, errNoURL()
 	}
-	return reordered(e.fn.describeURL(q)), nil
+	return single(e.fn.describeURL(q)), nil
 }
 
-// reordered is a URL as single answers have it.
-func reordered(u *shape.FunctionUrlConfig) *shape.GetFunctionUrlConfigOutput {
+// single is a URL as answers about one have it.
+func single(u *shape.FunctionUrlConfig) *shape.GetFunctionUrlConfigOutput {
 	return &shape.GetFunctionUrlConfigOutput{
 		FunctionUrl: u.FunctionUrl, FunctionArn: u.FunctionArn, AuthType: u.AuthType, Cors: u.Cors, CreationTime: u.CreationTime, LastModifiedTime: u.LastModifiedTime, InvokeMode: u.InvokeMode,
 	}
