@@ -63,6 +63,8 @@ type stateTest struct {
 	name  string
 	input json.RawMessage
 	seen  *asl.Object
+
+	within bool // a Map state
 }
 
 func (s *Service) testState(ctx context.Context, in *testStateInput) (*testStateOutput, error) {
@@ -80,6 +82,11 @@ func (s *Service) testState(ctx context.Context, in *testStateInput) (*testState
 	turn, x, err := t.turn(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if deref(in.RevealSecrets) {
+		if err := s.allowed(ctx, "states:RevealSecrets", "*"); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.run(ctx, turn, x); err != nil {
 		return nil, err
@@ -105,6 +112,7 @@ func (t *stateTest) parse() error {
 		if m == nil {
 			return errValidation("State not found in definition")
 		}
+		t.within = m != def.Machine && def.Machine.IteratesOver(m)
 		t.def = &asl.Definition{Machine: m}
 		t.state = m.States[t.name]
 		return nil
@@ -128,6 +136,9 @@ func (t *stateTest) check() error {
 	if m == nil {
 		if group {
 			return failure("InvalidDefinition", "TestState API does not support Map or Parallel states. Supported state types include: [Task, Wait, Pass, Succeed, Fail, Choice]")
+		}
+		if r, ok := asl.ParseResource(t.state.Resource); ok && (r.Suffix != "" || r.Kind == asl.ResourceActivity) {
+			return errValidation("TestState API supports activities and the '.sync' and '.waitForTaskToken' service integration patterns only when a mock is specified")
 		}
 		return nil
 	}
@@ -172,6 +183,9 @@ func (t *stateTest) turn(ctx context.Context) (*machine.Turn, *execution, error)
 		Input: t.input, Started: now.UnixMilli(), Seed: newSeed(), Status: machine.Running, LastID: 1,
 	}
 	root := &machine.Thread{ID: 1, State: t.name, Input: asl.Encode(json.RawMessage(t.input))}
+	if t.within { // AWS: as if the input were a Map state's first item
+		root.Item = root.Input
+	}
 	if t.in.Variables != nil {
 		if err := json.Unmarshal([]byte(*t.in.Variables), &root.Vars); err != nil {
 			return nil, nil, errValidation("Variables must be a valid JSON object")
@@ -182,7 +196,11 @@ func (t *stateTest) turn(ctx context.Context) (*machine.Turn, *execution, error)
 		}
 	}
 	x.Threads = []*machine.Thread{root}
-	turn := &machine.Turn{X: &x.Execution, Def: t.def, Now: now, Owner: "test", NoHistory: true, Region: p.Region, Probe: t.probe()}
+	probe, err := t.probe()
+	if err != nil {
+		return nil, nil, err
+	}
+	turn := &machine.Turn{X: &x.Execution, Def: t.def, Now: now, Owner: "test", NoHistory: true, Region: p.Region, Probe: probe}
 	if t.in.Context != nil {
 		o, err := t.context()
 		if err != nil {
@@ -193,7 +211,7 @@ func (t *stateTest) turn(ctx context.Context) (*machine.Turn, *execution, error)
 	return turn, x, nil
 }
 
-func (t *stateTest) probe() *machine.Probe {
+func (t *stateTest) probe() (*machine.Probe, error) {
 	p := &machine.Probe{Seen: func(step string, v any) {
 		// AWS: it does not tell how data came to a state's own result, or to branches that are not run.
 		if strings.HasPrefix(step, "after") && !strings.HasPrefix(step, "afterResult") && (t.state.HasResult || t.state.Type == "Parallel") {
@@ -215,8 +233,14 @@ func (t *stateTest) probe() *machine.Probe {
 	}
 	if setup := t.in.StateConfiguration; setup != nil {
 		p.Failures, p.Retries = int(deref(setup.MapIterationFailureCount)), int(deref(setup.RetrierRetryCount))
+		if setup.MapItemReaderData != nil && t.state.Reader != nil {
+			var err error
+			if p.Items, p.Keys, err = parseItems(t.state.Reader, "", []byte(*setup.MapItemReaderData)); err != nil {
+				return nil, errValidation("Map item reader data is not valid: %s", err)
+			}
+		}
 	}
-	return p
+	return p, nil
 }
 
 // run takes the state to its end.
@@ -226,7 +250,7 @@ func (t *stateTest) run(ctx context.Context, turn *machine.Turn, x *execution) e
 	for !x.Ended() {
 		th := x.Threads[0]
 		switch th.Phase {
-		case machine.Calling:
+		case machine.Calling, machine.Callback: // an activity has no call
 			res := t.call(ctx, turn, x, th)
 			if res.Failure == nil {
 				t.seenResult(res)

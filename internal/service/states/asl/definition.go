@@ -3,6 +3,7 @@ package asl
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -450,13 +451,40 @@ func JSONError(text []byte) string {
 	return jacksonError(text, err)
 }
 
+// IteratesOver tells whether a machine within this one is a Map state's, or stands within such.
+func (m *Machine) IteratesOver(inner *Machine) bool {
+	for _, s := range m.States {
+		if p := s.Processor; p != nil && (p == inner || p.contains(inner)) {
+			return true
+		}
+		for _, b := range s.Branches {
+			if b.IteratesOver(inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// contains tells whether a machine stands within this one.
+func (m *Machine) contains(inner *Machine) bool {
+	for _, s := range m.States {
+		for _, in := range append(slices.Clone(s.Branches), s.Processor) {
+			if in != nil && (in == inner || in.contains(inner)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Find returns the machine, this one or one within its states, that has a state of this name; nil if none has.
 func (m *Machine) Find(name string) *Machine {
 	if m.States[name] != nil {
 		return m
 	}
 	for _, s := range m.States {
-		for _, inner := range append(s.Branches, s.Processor) {
+		for _, inner := range append(slices.Clone(s.Branches), s.Processor) {
 			if inner == nil {
 				continue
 			}
