@@ -32,7 +32,7 @@ func TestDomainsAndKeys_CP103_DP009(t *testing.T) {
 	if got := upgrade(t, s, "nobody"); got != 403 {
 		t.Errorf("unknown key: %d", got)
 	}
-	if !s.isOurs("a.example.com") || s.isOurs("example.com") || !slices.Contains(s.functionVariables(), "SALLYPORT_NAMES=.amazonaws.com,.example.com") {
+	if !s.isOurs("a.example.com") || s.isOurs("example.com") || !slices.Contains(s.functionVariables(), "SALLYPORT_NAMES="+awsSuffix+","+urlSuffix+",.example.com") {
 		t.Error("functions do not find the domain")
 	}
 	stop()
