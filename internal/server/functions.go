@@ -20,7 +20,7 @@ func isFunctionURL(host string) bool {
 	return ok
 }
 
-// isOurs reports whether a host name ends here: AWS's, and custom domains. Services that Config.Endpoints sends to AWS do not.
+// isOurs reports whether a host name ends here: AWS's, and custom domains.
 func (s *Server) isOurs(host string) bool {
 	if s.gateway != nil && s.gateway.Domain(host) {
 		return true
@@ -29,15 +29,7 @@ func (s *Server) isOurs(host string) bool {
 	if isFunctionURL(host) && strings.HasSuffix(host, urlSuffix) {
 		return true
 	}
-	if !strings.HasSuffix(host, awsSuffix) {
-		return false
-	}
-	for label := range strings.SplitSeq(strings.TrimSuffix(host, awsSuffix), ".") {
-		if s.cfg.Endpoints[label] == "aws" {
-			return false
-		}
-	}
-	return true
+	return strings.HasSuffix(host, awsSuffix)
 }
 
 // local is the address by which programs on this machine reach the port.

@@ -236,6 +236,9 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		Log: cfg.Log, Region: cfg.Region, Mounts: map[string]http.Handler{"s3": buckets}, TrustedProxies: cfg.TrustedProxies,
 	})
 	s.answers = s.answersOf(aws, push)
+	if aws, err = s.relayed(aws); err != nil {
+		return err
+	}
 	s.http = &http.Server{
 		Handler: s.asForwarded(edge.Handler(edge.Config{
 			Connections:  push,

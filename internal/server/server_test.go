@@ -145,12 +145,11 @@ func TestNew_refusals(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	s := &Server{cfg: Config{Endpoints: map[string]string{"bedrock-runtime": "aws"}}}
+	s := &Server{}
 	for host, want := range map[string]bool{
 		"dynamodb.us-east-1.amazonaws.com":                true,
 		"q7d3k9x2ab.execute-api.eu-west-1.amazonaws.com":  true,
 		"Q7D3K9X2AB.EXECUTE-API.eu-west-1.AMAZONAWS.COM.": true,
-		"bedrock-runtime.us-east-1.amazonaws.com":         false,
 		"example.com":               false,
 		"amazonaws.com.example.com": false,
 	} {

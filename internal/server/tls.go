@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/http"
+	"slices"
 
 	"github.com/sallyport/sallyport/internal/edge/acme"
 	"github.com/sallyport/sallyport/internal/edge/ca"
@@ -53,6 +54,17 @@ func (s *Server) runACME(ctx context.Context) error {
 	return s.acme.Run(ctx)
 }
 
+// onlyHTTP2 returns the configuration for a client that speaks HTTP/2 and nothing else, as the SDK for JavaScript does to call Bedrock from
+// a function; nil for all others, who are to speak HTTP/1.1: a WebSocket begins with it.
+func onlyHTTP2(base *tls.Config, hello *tls.ClientHelloInfo) *tls.Config {
+	if !slices.Equal(hello.SupportedProtos, []string{"h2"}) {
+		return nil
+	}
+	c := base.Clone()
+	c.NextProtos = hello.SupportedProtos
+	return c
+}
+
 // withClientCertificates lets the names of domains with mutual TLS be reached with a certificate of their truststore only. AWS: without one
 // the handshake fails. Who comes by another name, to ask for such a domain in the Host header, is refused by the gateway.
 func (s *Server) withClientCertificates(base *tls.Config) *tls.Config {
@@ -60,7 +72,7 @@ func (s *Server) withClientCertificates(base *tls.Config) *tls.Config {
 	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		pool := s.gateway.ClientCAs(hello.ServerName)
 		if pool == nil || s.acme != nil && acme.Asks(hello) {
-			return nil, nil
+			return onlyHTTP2(open, hello), nil
 		}
 		c := open.Clone()
 		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool
