@@ -241,7 +241,7 @@ func (s *scratch) appendHeaders(r *Request, signed string, f *form) (ok bool) {
 		last = name
 		s.out = append(s.out, name...)
 		s.out = append(s.out, ':')
-		if name == "host" {
+		if name == "host" || name == ":authority" { // AWS: the SDK for JavaScript signs the latter where it speaks HTTP/2
 			ok = true
 			s.out = append(s.out, f.host...)
 			s.out = append(s.out, '\n')

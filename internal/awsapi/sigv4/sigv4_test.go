@@ -191,6 +191,21 @@ func TestDateHeader_AU014(t *testing.T) {
 	}
 }
 
+// TestAuthority verifies what was signed for HTTP/2, where :authority has the place of the Host header.
+func TestAuthority(t *testing.T) {
+	r := vector1()
+	const signed = ":authority;x-amz-date"
+	sig := signer("execute-api").signature(r, "", signed, signer("").hash(r), r.Get("X-Amz-Date"), false)
+	r.Header[1].Value = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20250102/us-east-1/execute-api/aws4_request, SignedHeaders=" + signed + ", Signature=" + sig
+	if err := verify(r, secret, signedAt); err != nil {
+		t.Error(err)
+	}
+	r.Host = "elsewhere.example.com"
+	if err := verify(r, secret, signedAt); err == nil {
+		t.Error("another host has the same signature")
+	}
+}
+
 func TestErrors(t *testing.T) {
 	auth := func(a string) *Request {
 		return &Request{Method: "GET", Target: "/", Host: "h", Header: []Field{{"X-Amz-Date", "20250102T030405Z"}, {"Authorization", a}}}
