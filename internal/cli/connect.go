@@ -66,23 +66,27 @@ func connect(ctx context.Context, opts connectOptions) error {
 	if err != nil {
 		return err
 	}
-	header := http.Header{}
+	header, host := http.Header{}, ""
 	for _, h := range opts.headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
 			return usagef("header %q is not of the form \"Name: value\"", h)
 		}
 		name = strings.TrimSpace(name)
+		if strings.EqualFold(name, "Host") { // which net/http takes from elsewhere
+			host = strings.TrimSpace(value)
+			continue
+		}
 		header[name] = append(header[name], strings.TrimSpace(value)) // as it was written: functions see it so
 	}
 	c, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{
-		HTTPClient: clientTrusting(caFile), HTTPHeader: header, Subprotocols: opts.subprotocols, CompressionMode: websocket.CompressionDisabled,
+		HTTPClient: clientTrusting(caFile), HTTPHeader: header, Host: host, Subprotocols: opts.subprotocols, CompressionMode: websocket.CompressionDisabled,
 	})
 	if err != nil {
 		return refusal(address, res, err)
 	}
 	defer c.CloseNow()
-	c.SetReadLimit(1 << 20)
+	c.SetReadLimit(largestMessage)
 	p := printer{out: opts.out, errs: opts.errs, json: opts.json}
 	p.event("connected", address, c.Subprotocol())
 
@@ -109,6 +113,9 @@ func connect(ctx context.Context, opts connectOptions) error {
 	return nil
 }
 
+// largestMessage is the most that a stage's tags allow.
+const largestMessage = 64 << 20
+
 // write sends --send, or the lines of the input, and returns when there is no more to do: at once at the end of what somebody types,
 // after the answers of what was given, and never if nothing was given.
 func (o *connectOptions) write(ctx context.Context, c *websocket.Conn, received <-chan struct{}) error {
@@ -121,7 +128,7 @@ func (o *connectOptions) write(ctx context.Context, c *websocket.Conn, received 
 	}
 	if sent == 0 {
 		lines := bufio.NewScanner(o.in)
-		lines.Buffer(nil, 256<<10)
+		lines.Buffer(nil, largestMessage)
 		for lines.Scan() {
 			if lines.Text() == "" {
 				continue

@@ -42,9 +42,9 @@ func TestConnectHeaders(t *testing.T) {
 		n, _ := c.Read(buf)
 		request <- string(buf[:n])
 	}()
-	_ = connect(t.Context(), connectOptions{target: "ws://" + l.Addr().String(), headers: []string{"token: hello", "token:again", "X-my-Name: me"}, out: io.Discard, errs: io.Discard})
+	_ = connect(t.Context(), connectOptions{target: "ws://" + l.Addr().String(), headers: []string{"token: hello", "token:again", "X-my-Name: me", "host: chat.example.com"}, out: io.Discard, errs: io.Discard})
 	got := <-request
-	for _, want := range []string{"\r\ntoken: hello\r\n", "\r\ntoken: again\r\n", "\r\nX-my-Name: me\r\n", "\r\nSec-Websocket-Key: "} {
+	for _, want := range []string{"\r\ntoken: hello\r\n", "\r\ntoken: again\r\n", "\r\nX-my-Name: me\r\n", "\r\nSec-Websocket-Key: ", "\r\nHost: chat.example.com\r\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the request lacks %q:\n%s", want, got)
 		}
