@@ -34,6 +34,7 @@ import (
 	"github.com/sallyport/sallyport/internal/service/cloudformation"
 	"github.com/sallyport/sallyport/internal/service/connections"
 	"github.com/sallyport/sallyport/internal/service/dynamodb"
+	"github.com/sallyport/sallyport/internal/service/ecr"
 	"github.com/sallyport/sallyport/internal/service/events"
 	"github.com/sallyport/sallyport/internal/service/events/delivery"
 	"github.com/sallyport/sallyport/internal/service/iam"
@@ -199,6 +200,7 @@ func (s *Server) wire(ctx context.Context, stores store.Stores, b bus.Bus) error
 		{"API management", apis},
 		{"API keys", apigateway.New(stores, cfg.Log, apis.Account())},
 		{"parameters", parameters},
+		{"images", ecr.Service{}},
 		{"state machines", machines},
 		{"metrics", s.newMetrics(stores, node)},
 	}
