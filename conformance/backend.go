@@ -140,7 +140,7 @@ func (b *backend) serveFunction(w http.ResponseWriter, r *http.Request, body []b
 	if event.Type == "REQUEST" {
 		name = "authorizer"
 	}
-	g := b.find(func(g *group) bool { return token != "" && g.token == token || token == "" && g.api == id && id != "" })
+	g := b.find(func(g *group) bool { return token != "" && g.token == token || token == "" && id != "" && g.has(id) })
 	if g == nil {
 		name = "direct"
 		g = b.find(func(g *group) bool {

@@ -201,9 +201,13 @@ func (t *Target) deploy(ctx context.Context, g *group) error {
 	do := func(method, path string, in any, member string) (string, error) {
 		return t.must(ctx, "apigateway", method+" /v2/apis"+path, in, member)
 	}
-	if g.api, err = do("POST", "", p.api, "apiId"); err != nil {
+	id, err := do("POST", "", p.api, "apiId")
+	if err != nil {
 		return err
 	}
+	g.mu.Lock() // functions of other groups are called meanwhile
+	g.api = id
+	g.mu.Unlock()
 	g.undo = append(g.undo, func(ctx context.Context) { _, _ = do("DELETE", "/"+g.api, nil, "") })
 	g.vars["api"], g.vars["host"] = g.api, t.host(g.api)
 	for _, one := range p.models {

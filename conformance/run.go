@@ -222,6 +222,13 @@ func (r *run) close() {
 	}
 }
 
+// has reports whether the group has an API. Functions are called while other groups are deployed.
+func (g *group) has(api string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.api == api
+}
+
 func (g *group) setARN(arn string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -235,7 +236,12 @@ func (r *run) onSocket(ctx context.Context, c *client, word, rest string) error 
 			}
 			payload = append([]byte{byte(n >> 8), byte(n)}, reason...)
 		}
-		return c.write(true, 0, opClose, true, payload)
+		answered := c.hasClosed()
+		err := c.write(true, 0, opClose, true, payload)
+		if answered || errors.Is(err, net.ErrClosed) { // the gateway has closed before; what comes of it, the next lines say
+			err = nil
+		}
+		return err
 	case "reset":
 		return c.reset()
 	case "hangup":
