@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +26,8 @@ type ready struct {
 	APIs        []readyAPI        `json:"apis"`
 	Outputs     map[string]string `json:"outputs"`
 	PID         int               `json:"pid"`
+
+	file string // that other commands find it by
 }
 
 type credentials struct {
@@ -54,68 +58,78 @@ func (r *ready) write(file string) error {
 	return nil
 }
 
-// currentFile is where the server that was started last leaves its ready, for commands that are given no endpoint.
-func currentFile() (string, error) {
+// serversDir is where servers that run leave their ready, each a file, for commands that are given no endpoint.
+func serversDir() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
 		return "", fmt.Errorf("find the user's configuration folder: %w", err)
 	}
-	return filepath.Join(dir, "sallyport", "current.json"), nil
+	return filepath.Join(dir, "sallyport", "servers"), nil
 }
 
-// announce makes r what other commands find; forget takes it back.
+// announce lets other commands find r; forget takes it back.
 func (r *ready) announce() error {
-	file, err := currentFile()
-	if err != nil {
-		return err
+	if r.file == "" {
+		dir, err := serversDir()
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make configuration folder: %w", err)
+		}
+		r.file = filepath.Join(dir, fmt.Sprintf("%d-%d.json", time.Now().UnixNano(), r.PID))
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return fmt.Errorf("make configuration folder: %w", err)
-	}
-	return r.write(file)
+	return r.write(r.file)
 }
 
 func (r *ready) forget() {
-	file, err := currentFile()
-	if err != nil {
-		return
-	}
-	if now, err := readReady(file); err == nil && now.PID == r.PID {
-		_ = os.Remove(file)
+	if r.file != "" {
+		_ = os.Remove(r.file)
 	}
 }
 
-// current returns what the server that was started last says of itself.
+// current returns what the server says of itself that was started last, of those that run.
 func current() (*ready, error) {
-	file, err := currentFile()
+	dir, err := serversDir()
 	if err != nil {
 		return nil, err
 	}
-	r, err := readReady(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.New("no running server was found; start one with `sallyport dev` or `sallyport serve`, or set AWS_ENDPOINT_URL and AWS credentials")
+	files, err := os.ReadDir(dir) // by name, which begins with the time
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for servers: %w", err)
 	}
-	if err != nil {
-		return nil, err
+	for _, f := range slices.Backward(files) {
+		if filepath.Ext(f.Name()) != ".json" {
+			continue
+		}
+		r, err := readReady(filepath.Join(dir, f.Name()))
+		if errors.Is(err, fs.ErrNotExist) { // it stops just now
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch err := r.dial(); {
+		case err == nil:
+			return r, nil
+		case errors.Is(err, syscall.ECONNREFUSED):
+			r.forget() // it was killed, and could not take back what it announced
+		}
 	}
-	if !r.answers() {
-		return nil, fmt.Errorf("the server that was started last, %s, does not answer; start one with `sallyport dev` or `sallyport serve`, or set AWS_ENDPOINT_URL and AWS credentials", r.Endpoint)
-	}
-	return r, nil
+	return nil, errors.New("no running server was found; start one with `sallyport dev` or `sallyport serve`, or set AWS_ENDPOINT_URL and AWS credentials")
 }
 
-// answers reports whether somebody takes connections at the server's address: one that was killed could not take back what it announced.
-func (r *ready) answers() bool {
+// dial reports whether somebody takes connections at the server's address.
+func (r *ready) dial() error {
 	u, err := url.Parse(r.Endpoint)
 	if err != nil {
-		return false
+		return err
 	}
 	conn, err := net.DialTimeout("tcp", u.Host, 5*time.Second)
 	if err != nil {
-		return false
+		return err
 	}
-	_ = conn.Close()
-	return true
+	return conn.Close()
 }
 
 func readReady(file string) (*ready, error) {
@@ -123,7 +137,7 @@ func readReady(file string) (*ready, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	r := new(ready)
+	r := &ready{file: file}
 	if err := json.Unmarshal(data, r); err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
