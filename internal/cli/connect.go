@@ -318,8 +318,10 @@ func findStage(apis []statusAPI, target string) (id, stage string, err error) {
 	switch {
 	case found == 1:
 		return id, stage, nil
-	case len(known) == 0:
+	case len(apis) == 0:
 		return "", "", errors.New("the running server has no WebSocket API; deploy one first")
+	case len(known) == 0:
+		return "", "", errors.New("no API of the running server has a stage; make one, with a deployment")
 	case found == 0:
 		return "", "", fmt.Errorf("there is no API %q; there is %s", target, strings.Join(known, ", "))
 	default:

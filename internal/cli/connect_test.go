@@ -50,3 +50,31 @@ func TestConnectHeaders(t *testing.T) {
 		}
 	}
 }
+
+func TestFindStage(t *testing.T) {
+	two := []statusAPI{{APIID: "a1", Name: "chat", Stages: []string{"dev", "prod"}}, {APIID: "b2", Name: "idle"}}
+	for _, tt := range []struct {
+		name   string
+		apis   []statusAPI
+		target string
+		want   string // id/stage, or a part of the error
+	}{
+		{"by_name", two, "chat/prod", "a1/prod"},
+		{"by_id", two, "a1/dev", "a1/dev"},
+		{"several", two, "chat", "say which API: chat/dev, chat/prod"},
+		{"unknown", two, "chess", `there is no API "chess"`},
+		{"none", nil, "", "has no WebSocket API"},
+		{"no_stage", two[1:], "idle", "no API of the running server has a stage"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			id, stage, err := findStage(tt.apis, tt.target)
+			got := id + "/" + stage
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

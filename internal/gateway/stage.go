@@ -184,6 +184,9 @@ func (st *stage) noRoute(message []byte) error {
 	if len(key) > 100 {
 		key = append(key[:100], "…"...)
 	}
+	if len(keys) == 0 {
+		return fmt.Errorf("there is no route %q in the deployment, which has none for messages", key)
+	}
 	return fmt.Errorf("there is no route %q in the deployment, and no $default route; routes are %q", key, keys)
 }
 
