@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/bus"
@@ -50,9 +48,10 @@ type called struct {
 }
 
 func (s *Service) perform(ctx context.Context, j job, attempt int) error {
-	h := fnv.New64a()
-	h.Write([]byte(j.id()))
-	a := &activation{s: s, job: j, owner: strconv.FormatUint(h.Sum64(), 36), inflight: map[int64]context.CancelFunc{}, results: make(chan called, 64), again: attempt > 1}
+	if j.Kind == jobStart {
+		s.awaitStarter(ctx, j.Key)
+	}
+	a := &activation{s: s, job: j, owner: j.owner(), inflight: map[int64]context.CancelFunc{}, results: make(chan called, 64), again: attempt > 1}
 	callCtx, cancel := context.WithCancel(ctx)
 	defer a.drain()
 	defer cancel()
@@ -68,33 +67,26 @@ func (s *Service) perform(ctx context.Context, j job, attempt int) error {
 	return a.loop(ctx, callCtx)
 }
 
-// load reads the execution, or makes it from its seed. It is not ok if there is none.
+// load reads the execution, or takes its seed, which is written when it has begun. It is not ok if there is none.
 func (a *activation) load(ctx context.Context) (ok bool, err error) {
-	for {
-		if a.x, err = a.s.load(ctx, a.job.Key); err != nil {
+	if a.x, err = a.s.load(ctx, a.job.Key); err != nil {
+		return false, err
+	}
+	if a.x == nil {
+		if a.job.Seed == nil {
+			return false, nil
+		}
+		seed := *a.job.Seed
+		a.x = &seed
+		a.x.key = a.job.Key
+	}
+	if a.job.Kind == jobRedrive {
+		if err := a.s.recallChildren(ctx, a.x); err != nil {
 			return false, err
 		}
-		if a.x == nil {
-			if a.job.Seed == nil {
-				return false, nil
-			}
-			a.x = a.job.Seed
-			a.x.key = a.job.Key
-			err := a.s.save(ctx, a.x)
-			if errors.Is(err, store.ErrConflict) {
-				continue
-			} else if err != nil {
-				return false, err
-			}
-		}
-		if a.job.Kind == jobRedrive {
-			if err := a.s.recallChildren(ctx, a.x); err != nil {
-				return false, err
-			}
-		}
-		a.turn, err = a.s.turn(ctx, a.x, a.owner)
-		return err == nil, err
 	}
+	a.turn, err = a.s.turn(ctx, a.x, a.owner)
+	return err == nil, err
 }
 
 // input gives the execution something to go on with.
@@ -250,6 +242,9 @@ func (a *activation) mustSaveFirst() bool {
 	calls := a.x.Calls(a.owner)
 	if len(calls) == 0 {
 		return false
+	}
+	if a.x.rev == 0 { // who started it may write it meanwhile
+		return true
 	}
 	if len(a.x.Threads) > 1 {
 		for _, t := range calls {

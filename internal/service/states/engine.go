@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -62,6 +63,13 @@ func (j *job) id() string {
 		return j.Key + "/child/" + j.Child
 	}
 	return j.Key + "/redrive/" + strconv.Itoa(j.Count)
+}
+
+// owner is who does what a turn asks for that the job brought about.
+func (j *job) owner() string {
+	h := fnv.New64a()
+	h.Write([]byte(j.id()))
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 func (s *Service) openQueue(ctx context.Context) (bus.Queue, error) {

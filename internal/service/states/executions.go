@@ -106,10 +106,12 @@ func (s *Service) start(ctx context.Context, in *shapes.StartExecutionInput, p *
 		}
 	}
 	// The job comes first, with all that is needed: if the process dies before the document is written, the worker writes it.
-	if err := s.send(ctx, job{Kind: jobStart, Key: x.key, Seed: x}, 0); err != nil {
+	defer s.starting(x.key)()
+	j := job{Kind: jobStart, Key: x.key, Seed: x}
+	if err := s.send(ctx, j, 0); err != nil {
 		return nil, err
 	}
-	if err := s.save(ctx, x); err == nil {
+	if err := s.begin(ctx, x, j.owner()); err == nil {
 		s.notify(ctx, x)
 		return x, nil
 	} else if !errors.Is(err, store.ErrConflict) {
@@ -124,6 +126,49 @@ func (s *Service) start(ctx context.Context, in *shapes.StartExecutionInput, p *
 		return x, nil
 	}
 	return sameStart(there, x)
+}
+
+// begin writes a new execution, with its first steps taken for the owner, so that the worker only has to do what they ask for. What takes
+// more steps, or ends the execution, is the worker's.
+func (s *Service) begin(ctx context.Context, x *execution, owner string) error {
+	seed := *x
+	turn, err := s.turn(ctx, x, owner)
+	if err != nil {
+		return err
+	}
+	turn.Steps = firstSteps
+	if turn.Begin(); x.Ended() {
+		*x = seed
+	}
+	if err := s.save(ctx, x); err != nil {
+		return err
+	}
+	s.logEvents(x, turn)
+	return nil
+}
+
+// firstSteps is how far an execution is taken while somebody waits that it starts.
+const firstSteps = 8
+
+// starting tells the workers of this process that an execution is about to be written, until done is called.
+func (s *Service) starting(key string) (done func()) {
+	written := make(chan struct{})
+	s.starts.Store(key, written)
+	return func() {
+		s.starts.CompareAndDelete(key, written)
+		close(written)
+	}
+}
+
+// awaitStarter waits while somebody in this process writes a new execution. Its worker could as well write it at the same time: then one
+// of both would have written in vain.
+func (s *Service) awaitStarter(ctx context.Context, key string) {
+	if written, ok := s.starts.Load(key); ok {
+		select {
+		case <-written.(chan struct{}):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // sameStart returns the execution that has the name of x already, if it is the same. A call that is made again after a crash finds what it

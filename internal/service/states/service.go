@@ -62,7 +62,8 @@ type Config struct {
 
 // Service keeps state machines and runs their executions.
 type Service struct {
-	cfg Config
+	cfg    Config
+	starts sync.Map // by key of an execution: closed when who starts it has written it
 
 	mu      sync.Mutex // guards all below
 	stores  map[string]store.Store

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,8 @@ type Turn struct {
 	Token func(thread int, secret string) string
 	// MaxSize bounds payloads; zero is AWS's limit.
 	MaxSize int
+	// Steps bounds how many steps are taken at once; zero is maxSteps.
+	Steps int
 
 	// Probe watches the one state that is run, if not nil.
 	Probe *Probe
@@ -42,7 +45,7 @@ const maxPayload = 256 << 10
 // maxExpress is how long an express execution may take.
 const maxExpress = 5 * time.Minute
 
-// maxSteps bounds what one turn does of an execution without history, so that an endless loop gives way to the clock.
+// maxSteps bounds what a turn does at once of an execution without history, so that an endless loop gives way to the clock.
 const maxSteps = 10_000
 
 // Begin starts a new execution.
@@ -64,7 +67,7 @@ func (r *Turn) Begin() {
 
 // Run takes every thread as far as it goes. It tells whether there is more to do at once, which is so only after very many steps.
 func (r *Turn) Run() (more bool) {
-	for range maxSteps {
+	for range cmp.Or(r.Steps, maxSteps) {
 		if r.X.Ended() || r.X.Resuming {
 			return false
 		}
