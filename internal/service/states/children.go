@@ -96,7 +96,7 @@ func (s *Service) childExecution(ctx context.Context, arn string) (*childExecuti
 	if n.kind == "express" {
 		return nil, errWrongType()
 	}
-	all, err := s.executionsOf(ctx, n.place, name)
+	all, err := s.executionsOfRun(ctx, n.place, name, n.parts[1])
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,48 @@ func (s *Service) childExecution(ctx context.Context, arn string) (*childExecuti
 		}
 	}
 	return nil, errNoExecution(arn)
+}
+
+// runsKey begins the keys of the map runs that have their names' beginning in common with this.
+func runsKey(p place, name, id string) string {
+	return "m/" + p.String() + "/" + name + "/" + machine.Kin(id) + "/"
+}
+
+// listRuns writes which execution new map runs belong to, before the execution's document names these.
+func (s *Service) listRuns(ctx context.Context, docs store.Store, x *execution) error {
+	for _, run := range x.Unlisted() {
+		if _, err := store.Put(ctx, docs, runsKey(placeOfKey(x.key), x.MachineName, run.ID())+run.ID(), []byte(x.key), store.Always); err != nil {
+			return fmt.Errorf("list map run of %s: %w", x.key, err)
+		}
+		run.Listed = true
+	}
+	return nil
+}
+
+// executionsOfRun reads the executions of a machine one of which has the map run of this ID, or with a child of this name.
+func (s *Service) executionsOfRun(ctx context.Context, p place, name, id string) ([]*execution, error) {
+	docs, err := s.executions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	listed, err := docs.List(ctx, runsKey(p, name, id))
+	if err != nil {
+		return nil, fmt.Errorf("list map runs: %w", err)
+	}
+	if len(listed) == 0 { // an older version began it
+		return s.executionsOf(ctx, p, name)
+	}
+	var all []*execution
+	for _, doc := range listed {
+		x, err := s.load(ctx, string(doc.Data))
+		if err != nil {
+			return nil, err
+		}
+		if x != nil {
+			all = append(all, x)
+		}
+	}
+	return all, nil
 }
 
 // executionsOf reads all executions of a machine.

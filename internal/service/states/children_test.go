@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport/sallyport/internal/store"
 )
 
 // distributed is a machine that fails for items "bad" and otherwise gives what its child sees of itself.
@@ -216,5 +218,43 @@ func TestChildExecutions(t *testing.T) {
 		if run = w.lastRun(x); run["status"] != "ABORTED" || counts(run["itemCounts"]) != "pending 1 running 0 succeeded 0 failed 0 aborted 2 total 3 written 0" {
 			w.t.Errorf("%v %s", run, counts(run["itemCounts"]))
 		}
+	})
+}
+
+// A map run and its children are found among many executions, and those of older versions still.
+func TestFindMapRun(t *testing.T) {
+	inWorld(t, "SF-039 among many", func(w *world) {
+		out := w.execute(distributed(`"ItemSelector":{"v.$":"$$.Map.Item.Value.v"},`, ""), `[{"v":"a"},{"v":"b"}]`)
+		run := w.lastRun(out)
+		child := w.must("ListExecutions", m{"mapRunArn": run["mapRunArn"]})["executions"].([]any)[1].(m)
+		docs, err := w.stores.Open(w.t.Context(), "executions")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		found := func() {
+			w.t.Helper()
+			if d := w.must("DescribeMapRun", m{"mapRunArn": run["mapRunArn"]}); d["executionArn"] != out["executionArn"] {
+				w.t.Error(d)
+			}
+			if d := w.must("DescribeExecution", m{"executionArn": child["executionArn"]}); d["mapRunArn"] != run["mapRunArn"] || d["name"] != child["name"] {
+				w.t.Error(d)
+			}
+		}
+		parts := strings.Split(out["executionArn"].(string), ":")
+		unreadable := "x/" + parts[4] + "/" + parts[3] + "/" + parts[6] + "/unreadable"
+		if _, err := store.Put(w.t.Context(), docs, unreadable, []byte("{]"), store.Always); err != nil {
+			w.t.Fatal(err)
+		}
+		found() // and nothing else is read
+		listed, err := docs.List(w.t.Context(), "m/")
+		if err != nil || len(listed) != 1 {
+			w.t.Fatal(listed, err)
+		}
+		for _, key := range []string{unreadable, listed[0].Key} {
+			if err := store.Delete(w.t.Context(), docs, key, store.Always); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		found()
 	})
 }

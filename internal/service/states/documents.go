@@ -357,6 +357,9 @@ func (s *Service) save(ctx context.Context, x *execution) error {
 	if err := s.keepChildren(ctx, docs, x); err != nil {
 		return err
 	}
+	if err := s.listRuns(ctx, docs, x); err != nil {
+		return err
+	}
 	data, err := x.encode()
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (s *Service) mapRun(ctx context.Context, arn string) (*execution, *machine.
 		return nil, nil, err
 	}
 	name, _, _ := strings.Cut(n.parts[0], "/")
-	all, err := s.executionsOf(ctx, n.place, name)
+	all, err := s.executionsOfRun(ctx, n.place, name, n.parts[len(n.parts)-1])
 	if err != nil {
 		return nil, nil, err
 	}

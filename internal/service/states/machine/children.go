@@ -45,10 +45,19 @@ func (run *MapRun) Label() string {
 // ID returns the run's own name: a UUID.
 func (run *MapRun) ID() string { return run.ARN[strings.LastIndexByte(run.ARN, ':')+1:] }
 
+// Kin returns what the ID of a run and the names of its children have in common.
+func Kin(id string) string {
+	kin, _, _ := strings.Cut(id, "-")
+	return kin
+}
+
 // ChildName returns the name of a child: the same whenever it is asked for.
 func (run *MapRun) ChildName(index int) string {
 	b := md5.Sum([]byte(run.ID() + "/" + strconv.Itoa(index))) //nolint:gosec // as above
 	b[6], b[8] = b[6]&0x0f|0x30, b[8]&0x3f|0x80
+	if run.Kin {
+		return fmt.Sprintf("%s-%x-%x-%x-%x", Kin(run.ID()), b[4:6], b[6:8], b[8:10], b[10:16])
+	}
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
 
@@ -268,6 +277,22 @@ func (x *Execution) MapRuns() []*MapRun {
 			run := *t.Group.Run
 			run.count(t.Group.Children)
 			runs = append(runs, &run)
+		}
+	}
+	return runs
+}
+
+// Unlisted returns the map runs that cannot be found by their IDs yet.
+func (x *Execution) Unlisted() []*MapRun {
+	var runs []*MapRun
+	for _, run := range x.Runs {
+		if run.Kin && !run.Listed {
+			runs = append(runs, run)
+		}
+	}
+	for _, t := range x.Threads {
+		if t.Group != nil && t.Group.Run != nil && t.Group.Run.Kin && !t.Group.Run.Listed {
+			runs = append(runs, t.Group.Run)
 		}
 	}
 	return runs

@@ -155,6 +155,9 @@ type MapRun struct {
 	ItemCounts Counts `json:"itemCounts"`
 	Written    bool   `json:"written,omitempty"` // by ResultWriter
 
+	Kin    bool `json:"kin,omitempty"`    // names of children begin as the run's ID does
+	Listed bool `json:"listed,omitempty"` // it can be found by its ID
+
 	Children []Child `json:"kids,omitempty"` // of a run that is over, until they are kept elsewhere
 	Kept     string  `json:"kept,omitempty"` // where
 }

@@ -14,6 +14,7 @@ func (r *Turn) mapRun(t *Thread, s *asl.State) {
 	}
 	run := t.Group.Run
 	run.ARN = arnOf(r.X, "mapRun") + "/" + label + ":" + r.UUID()
+	run.Kin = true
 	run.Started, run.Status, run.Type = r.Now.UnixMilli(), Running, s.Processor.ExecutionType
 	r.on(t, "MapRunStarted", "mapRunArn", run.ARN)
 }
