@@ -24,6 +24,8 @@ func newEnv() *cobra.Command {
   eval "$(sallyport env)"
   aws apigatewayv2 get-apis
 
+Version 1 of the AWS CLI looks for SQS at AWS all the same: aws sqs list-queues --endpoint-url "$AWS_ENDPOINT_URL".
+
 With --new-key the server first makes a new key for the administrator. The old one, and the sessions made with it, end at once.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
