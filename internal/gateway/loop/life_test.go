@@ -245,6 +245,7 @@ func TestShutdown(t *testing.T) {
 		if res := pending.response(); res.StatusCode != 503 {
 			t.Errorf("pending upgrade got %s, want 503", res.Status)
 		}
+		mute.expectClose(1001, "Going away") // and answers nothing
 		select {
 		case err := <-result:
 			t.Errorf("Shutdown = %v before the mute client has gone", err)
@@ -255,7 +256,6 @@ func TestShutdown(t *testing.T) {
 		if err := within(t, result); !errors.Is(err, context.Canceled) {
 			t.Errorf("Shutdown with a mute client = %v, want a cancelation", err)
 		}
-		mute.expectClose(1001, "Going away")
 		accepted := 0
 		for range 3 {
 			e := within(t, g.closed)
@@ -269,10 +269,28 @@ func TestShutdown(t *testing.T) {
 		if accepted != 2 {
 			t.Errorf("%d of the closed were accepted, want 2", accepted)
 		}
-		if _, err := net.Dial("tcp4", g.addr); err == nil {
-			t.Error("the port still listens")
-		}
+		eventually(t, "the port is closed", func() bool { // by the loops, which look when they have a moment
+			nc, err := net.Dial("tcp4", g.addr)
+			if err == nil {
+				nc.Close()
+			}
+			return err != nil
+		})
 		g.quiet(t)
+	})
+}
+
+// TestLastMoment has a connection accepted when Shutdown has found that there is none.
+func TestLastMoment(t *testing.T) {
+	overEach(t, func(t *testing.T, tr transport) {
+		g := serve(t, tr, Config{})
+		<-g.Started()
+		if err := g.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := g.admit(); ok || g.total.Load() != 0 {
+			t.Errorf("a connection is let in after the end: %t, %d are counted", ok, g.total.Load())
+		}
 	})
 }
 

@@ -49,6 +49,7 @@ type Server struct {
 	wg       sync.WaitGroup // everything that runs
 
 	started  chan struct{} // closed when Run serves
+	closing  atomic.Bool   // Shutdown has begun
 	empty    chan struct{} // told when the last connection of a stopping server has ended
 	shutdown chan struct{} // closed when Shutdown has done its work
 	once     sync.Once
@@ -190,6 +191,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if !running {
 		return nil
 	}
+	s.closing.Store(true)
 	s.eng.refuseNew()
 	act := s.dismiss
 	var err error
@@ -290,6 +292,10 @@ func (s *Server) now(r *record) int64 {
 // and not ok when there is not even a descriptor for that.
 func (s *Server) admit() (full, ok bool) {
 	n := s.total.Add(1)
+	if s.closing.Load() { // Shutdown need not have counted it
+		s.leave()
+		return true, false
+	}
 	if n <= s.max.Load() {
 		return false, true
 	}
