@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"github.com/sallyport/sallyport/internal/awsapi"
 	cloudformationapi "github.com/sallyport/sallyport/internal/awsapi/shapes/cloudformation"
@@ -37,8 +38,10 @@ const responsePath = edge.OwnPrefix + "cloudformation-response/"
 // maxResponse is the largest answer of a custom resource that AWS takes.
 const maxResponse = 4096
 
+// responseURL has a host of AWS's, as its URLs do: functions take its name and path, and send to port 443 with TLS whatever the URL says, as
+// those that the CDK makes do. From functions such names lead here.
 func (s *Server) responseURL(token string) string {
-	return s.Endpoint() + responsePath + url.PathEscape(token)
+	return "https://cloudformation-custom-resource-response-" + strings.ReplaceAll(s.cfg.Region, "-", "") + ".s3" + awsSuffix + responsePath + url.PathEscape(token)
 }
 
 func (s *Server) takeResponse(w http.ResponseWriter, r *http.Request) {
