@@ -95,7 +95,7 @@ func TestCustomResourceFails(t *testing.T) {
 	}
 }
 
-func TestNestedStack_DE071(t *testing.T) {
+func TestNestedStack_DE044_DE071(t *testing.T) {
 	child := `{"Parameters":{"Name":{"Type":"String"}},"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":{"Ref":"Name"}}}},"Outputs":{"ARN":{"Value":{"Ref":"T"}}}}`
 	o := objects{"b/child": child}
 	w := start(t, cloudformation.Options{Objects: o})

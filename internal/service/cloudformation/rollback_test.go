@@ -19,7 +19,7 @@ import (
 	storemem "github.com/sallyport/sallyport/internal/store/mem"
 )
 
-func TestRollback(t *testing.T) {
+func TestRollback_DE020_DE021(t *testing.T) {
 	w := start(t, cloudformation.Options{})
 	st, events, err := w.deploy(t, "s", `
 Resources:

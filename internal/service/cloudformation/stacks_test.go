@@ -51,7 +51,7 @@ func (w *world) delete(t *testing.T, name string) error {
 	return err
 }
 
-func TestUnknownStacks(t *testing.T) {
+func TestUnknownStacks_DE003_DE004_DE005_DE008(t *testing.T) {
 	w := start(t, cloudformation.Options{})
 	_, err := call[api.DescribeStacksInput, api.DescribeStacksOutput](t, w, "DescribeStacks", &api.DescribeStacksInput{StackName: new("ghost")})
 	wantError(t, err, "ValidationError", 400, "Stack with id ghost does not exist") // DE-003
@@ -73,7 +73,7 @@ func TestUnknownStacks(t *testing.T) {
 	wantError(t, err, "ValidationError", 400, "1 validation error detected: Value '*@x' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*")
 }
 
-func TestReviewAndNoChanges(t *testing.T) {
+func TestReviewAndNoChanges_DE007_DE010(t *testing.T) {
 	w := start(t, cloudformation.Options{})
 	create := func(name, kind, text string) (*api.CreateChangeSetOutput, error) {
 		return call[api.CreateChangeSetInput, api.CreateChangeSetOutput](t, w, "CreateChangeSet", &api.CreateChangeSetInput{StackName: new("s"), ChangeSetName: &name, ChangeSetType: &kind, TemplateBody: &text})
@@ -205,7 +205,7 @@ func TestDeleted_DE030(t *testing.T) {
 	}
 }
 
-func TestExports(t *testing.T) {
+func TestExports_DE032(t *testing.T) {
 	w := start(t, cloudformation.Options{})
 	if _, _, err := w.deploy(t, "producer", `{"Resources":{"T":{"Type":"AWS::SNS::Topic","Properties":{"TopicName":"shared"}}},"Outputs":{"O":{"Value":{"Ref":"T"},"Export":{"Name":{"Fn::Sub":"${AWS::StackName}-topic"}}}}}`); err != nil {
 		t.Fatal(err)

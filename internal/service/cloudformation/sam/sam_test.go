@@ -105,7 +105,7 @@ Outputs: {Alias: {Value: !Ref Fn.Alias}}
 	}
 }
 
-func TestWebSocketAPI(t *testing.T) {
+func TestWebSocketAPI_DE084_DE085_DE086(t *testing.T) {
 	root, err := transform(t, `
 Parameters: {Stage: {Type: String, Default: x}}
 Resources:

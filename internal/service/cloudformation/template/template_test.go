@@ -228,7 +228,7 @@ func TestParameters_DE037(t *testing.T) {
 	}
 }
 
-func TestOrder(t *testing.T) {
+func TestOrder_DE053_DE105(t *testing.T) {
 	e, err := evaluate(`
 Conditions: {No: !Equals [a, b]}
 Resources:
