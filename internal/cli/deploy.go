@@ -33,11 +33,14 @@ func newDeploy() *cobra.Command {
 		Long: `Deploy builds the functions of a template, uploads them to the running server, and creates or updates the stack,
 with a line per resource. DIR has a template.yaml (or .yml, .json), or is an app of the CDK in which "cdk synth" was run.
 It finds the server that was started last on this machine, or takes AWS_ENDPOINT_URL and AWS credentials.`,
-		Args: oneArg("a folder or a template"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+		Args: func(cmd *cobra.Command, args []string) error {
+			args, opts.overrides = moreOverrides(args, opts.overrides)
+			if len(args) > 0 {
 				opts.target = args[0]
 			}
+			return oneArg("a folder or a template")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := newClient()
 			if err != nil {
 				return err
@@ -47,7 +50,7 @@ It finds the server that was started last on this machine, or takes AWS_ENDPOINT
 	}
 	f := cmd.Flags()
 	f.StringVar(&opts.stack, "stack-name", "", "name of the stack (default: like the folder)")
-	f.StringArrayVar(&opts.overrides, "parameter-overrides", nil, "values of the template's parameters, as K=V (repeatable)")
+	f.StringArrayVar(&opts.overrides, "parameter-overrides", nil, "values of the template's parameters, as K=V; more may follow")
 	return cmd
 }
 

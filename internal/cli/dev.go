@@ -44,11 +44,14 @@ Any well-formed AWS key is accepted from programs on this machine, and from no o
 
   sallyport dev
   sallyport dev path/to/app --parameter-overrides TableName=chat`,
-		Args: oneArg("a folder or a template"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+		Args: func(cmd *cobra.Command, args []string) error {
+			args, opts.overrides = moreOverrides(args, opts.overrides)
+			if len(args) > 0 {
 				opts.target = args[0]
 			}
+			return oneArg("a folder or a template")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			return dev(cmd.Context(), opts, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -56,7 +59,7 @@ Any well-formed AWS key is accepted from programs on this machine, and from no o
 	f.IntVar(&opts.port, "port", 4566, "the one port; 0 means any")
 	f.StringVar(&opts.data, "data", "", "folder for the data of this app (default: one per template, in the user's data folder)")
 	f.StringVar(&opts.stack, "stack-name", "", "name of the stack (default: like the folder)")
-	f.StringArrayVar(&opts.overrides, "parameter-overrides", nil, "values of the template's parameters, as K=V (repeatable)")
+	f.StringArrayVar(&opts.overrides, "parameter-overrides", nil, "values of the template's parameters, as K=V; more may follow")
 	f.BoolVar(&opts.noWatch, "no-watch", false, "do not redeploy when files change")
 	f.StringVar(&opts.output, "output", "text", "text, or json: one object per line")
 	f.StringVar(&opts.readyFile, "ready-file", "", "write endpoint, credentials, URLs and outputs to this file when the app is deployed")

@@ -20,3 +20,18 @@ func parseOverrides(args []string) (map[string]string, error) {
 	}
 	return values, nil
 }
+
+// moreOverrides finds among the arguments of a command what follows --parameter-overrides K=V, as `sam` takes it: L=W M=X.
+func moreOverrides(args, overrides []string) (rest, all []string) {
+	if len(overrides) == 0 {
+		return args, nil
+	}
+	for _, arg := range args {
+		if key, _, ok := strings.Cut(arg, "="); ok && key != "" && !strings.ContainsAny(key, "/.") {
+			overrides = append(overrides, arg)
+		} else {
+			rest = append(rest, arg)
+		}
+	}
+	return rest, overrides
+}
