@@ -64,11 +64,9 @@ func (s *Service) editURL(ctx context.Context, name, qualifier *string, f func(t
 		return nil, err
 	}
 	q := qualifierOrLatest(t)
-	fn, err := s.change(ctx, t, func(fn *function) error {
-		if q != latest {
-			if _, ok := fn.Aliases[q]; !ok {
-				return errNotFound("Cannot find alias arn: %s", fn.arn(q))
-			}
+	fn, err := s.edit(ctx, t, func(fn *function) (*function, error) {
+		if fn == nil || fn.configurationOf(q) == nil {
+			return nil, errNotFound("Function does not exist")
 		}
 		var old *urlConfig
 		if c, ok := fn.URLs[q]; ok {
@@ -76,11 +74,11 @@ func (s *Service) editURL(ctx context.Context, name, qualifier *string, f func(t
 		}
 		next, err := f(t, old)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if next == nil {
 			delete(fn.URLs, q)
-			return nil
+			return fn, nil
 		}
 		if fn.URLs == nil {
 			fn.URLs = map[string]urlConfig{}
@@ -90,7 +88,7 @@ func (s *Service) editURL(ctx context.Context, name, qualifier *string, f func(t
 		}
 		next.Modified = time.Now().UTC()
 		fn.URLs[q] = *next
-		return nil
+		return fn, nil
 	})
 	if err != nil || fn.URLs[q].ID == "" {
 		return nil, err
@@ -147,12 +145,11 @@ func (s *Service) getFunctionURLConfig(ctx context.Context, in *shape.GetFunctio
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.lookup(ctx, t)
-	if err != nil {
+	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	q := qualifierOrLatest(t)
-	if _, ok := e.fn.URLs[q]; !ok {
+	e, q := s.catalog.get(t.key()), qualifierOrLatest(t)
+	if e == nil || e.fn.URLs[q].ID == "" {
 		return nil, errNoURL()
 	}
 	return single(e.fn.describeURL(q)), nil
