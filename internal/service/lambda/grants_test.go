@@ -35,7 +35,7 @@ func TestInvokeFromAllocates(t *testing.T) {
 	s.create("fn", echo)
 	s.ok("AddPermission", object{"FunctionName": "fn", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"})
 	ctx := admin(t)
-	n := testing.AllocsPerRun(100, func() {
+	invoke := func() {
 		to, err := findTarget(ctx, arnFn+"fn", "")
 		if err != nil {
 			t.Fatal(err)
@@ -50,8 +50,7 @@ func TestInvokeFromAllocates(t *testing.T) {
 		if _, err := s.runner(ctx, e, e.fn.route(to.qualifier)); err != nil {
 			t.Fatal(err)
 		}
-	})
-	if n > 2 {
-		t.Errorf("%v allocations", n)
 	}
+	// What others do meanwhile, as those who make the function ready, is counted too.
+	eventually(t, "an invocation allocates twice or less", func() bool { return testing.AllocsPerRun(100, invoke) <= 2 })
 }
