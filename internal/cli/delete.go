@@ -47,7 +47,7 @@ func deleteStack(ctx context.Context, c *client, name string, term *terminal) er
 		return err
 	}
 	if st.Status != "DELETE_COMPLETE" {
-		return fmt.Errorf("stack %s ended as %s: %s", name, st.Status, st.Reason)
+		return st.failed(name)
 	}
 	term.println(term.done() + " " + name + " is gone")
 	return nil

@@ -159,7 +159,7 @@ func applyStack(ctx context.Context, c *client, name string, form url.Values, te
 		return nil, err
 	}
 	if st.Status != "CREATE_COMPLETE" && st.Status != "UPDATE_COMPLETE" {
-		return nil, fmt.Errorf("stack %s ended as %s: %s", name, st.Status, st.Reason)
+		return nil, st.failed(name)
 	}
 	return st, nil
 }

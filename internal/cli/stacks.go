@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -17,6 +18,15 @@ type remoteStack struct {
 		Key   string `xml:"OutputKey"`
 		Value string `xml:"OutputValue"`
 	} `xml:"Outputs>member"`
+}
+
+// failed is the error for a stack that ended as nobody wanted. AWS gives no reason for the end of a rollback: those of the resources,
+// which have been printed, are it.
+func (s *remoteStack) failed(name string) error {
+	if s.Reason == "" {
+		return fmt.Errorf("stack %s ended as %s; the resources that failed say why", name, s.Status)
+	}
+	return fmt.Errorf("stack %s ended as %s: %s", name, s.Status, s.Reason)
 }
 
 func describeStack(ctx context.Context, c *client, name string) (*remoteStack, error) {
