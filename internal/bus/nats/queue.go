@@ -138,7 +138,11 @@ func (q *queue) put(ctx context.Context, m *nats.Msg, data []byte, at time.Time)
 		m.Header[headerAt] = []string{strconv.FormatInt(at.UnixNano(), 10)}
 	}
 	m.Data = data
-	answer, err := q.conn.RequestMsgWithContext(ctx, m)
+	var answer *nats.Msg
+	err := streams.AcrossElection(ctx, q.replicas > 1, func() (err error) {
+		answer, err = q.conn.RequestMsgWithContext(ctx, m)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("send to queue %s: %w", q.name, ended(ctx, err))
 	}

@@ -64,6 +64,27 @@ func Try(ctx context.Context, f func(ctx context.Context) error) error {
 	}
 }
 
+// electionTime is how long a cluster may have no leader of a stream.
+const electionTime = 10 * time.Second
+
+// AcrossElection calls f, which asks the engine something about a stream, and on a cluster again while nobody hears it: a leader is
+// being elected, or has just been. What nobody has heard has not been done.
+func AcrossElection(ctx context.Context, cluster bool, f func() error) error {
+	began, wait := time.Now(), 10*time.Millisecond
+	for {
+		err := f()
+		if !cluster || !errors.Is(err, nats.ErrNoResponders) || time.Since(began) > electionTime {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+			wait = min(2*wait, 500*time.Millisecond)
+		}
+	}
+}
+
 func passes(err error, tries int) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch api.ErrorCode {

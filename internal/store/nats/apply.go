@@ -105,7 +105,7 @@ func (d *documents) send(ctx context.Context, msgs []*nats.Msg) (uint64, error) 
 		}
 		msgs[last].Header[headerCommit] = []string{"1"}
 	}
-	answer, err := d.conn.RequestMsgWithContext(ctx, msgs[last])
+	answer, err := d.ask(ctx, msgs[last])
 	if err != nil {
 		return 0, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/sallyport/sallyport/internal/natsd/streams"
 	"github.com/sallyport/sallyport/internal/store"
 )
 
@@ -72,7 +73,7 @@ func (d *documents) lastOfLeader(ctx context.Context, subject string) (message, 
 	if err != nil {
 		return message{}, err
 	}
-	answer, err := d.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+d.stream, request)
+	answer, err := d.ask(ctx, &nats.Msg{Subject: "$JS.API.STREAM.MSG.GET." + d.stream, Data: request})
 	if err != nil {
 		return message{}, unavailable(err)
 	}
@@ -102,6 +103,15 @@ func (d *documents) lastOfLeader(ctx context.Context, subject string) (message, 
 		m.deleted = len(m.header[headerDeleted]) > 0
 	}
 	return m, nil
+}
+
+// ask sends a request, on a cluster until somebody hears it.
+func (d *documents) ask(ctx context.Context, m *nats.Msg) (answer *nats.Msg, err error) {
+	err = streams.AcrossElection(ctx, d.leaderReads, func() error {
+		answer, err = d.conn.RequestMsgWithContext(ctx, m)
+		return err
+	})
+	return answer, err
 }
 
 // read takes a message out of an answer to a direct read.
@@ -188,8 +198,14 @@ func (d *documents) scan(ctx context.Context, prefix string, f func(doc store.Do
 		return 0, unavailable(err)
 	}
 	for {
-		next, pending, err := d.page(ctx, sub, prefix, last+1, f)
-		if err != nil {
+		var next, pending uint64
+		err := streams.AcrossElection(ctx, d.leaderReads, func() (err error) {
+			next, pending, err = d.page(ctx, sub, prefix, last+1, f)
+			return err
+		})
+		if errors.Is(err, nats.ErrNoResponders) {
+			return 0, unavailable(err)
+		} else if err != nil {
 			return 0, err
 		}
 		if pending > 0 && next == last {
@@ -221,7 +237,10 @@ func (d *documents) page(ctx context.Context, sub *nats.Subscription, prefix str
 		if err != nil {
 			return 0, 0, ended(ctx, err)
 		}
-		if answer.Header.Get("Status") == "204" { // end of batch
+		switch answer.Header.Get("Status") {
+		case "503":
+			return 0, 0, nats.ErrNoResponders
+		case "204": // end of batch
 			pending, err = strconv.ParseUint(answer.Header.Get("Nats-Num-Pending"), 10, 64)
 			if err != nil {
 				return 0, 0, fmt.Errorf("read answer of the engine: %w", err)
