@@ -9,9 +9,8 @@
 // An invocation (invoke.go) finds its function in the catalog, which follows the store and never asks it per call, checks who may
 // invoke (permissions.go), takes what the pool runs from runners.go, and hands the event to a worker.Pool. Asynchronous events wait
 // in a durable queue (async.go). Queues and streams that a function is called for are event source mappings (mappings.go): each that is
-// enabled is a job that does not end (pollers.go), and package poll does the reading. resources.go, resourceparts.go and
-// mappingresource.go make all of this for CloudFormation.
+// enabled is a job that does not end (pollers.go), and package poll does the reading. A function's URL is part of its document
+// (urlconfig.go), and package urls serves it. resources.go, resourceparts.go and mappingresource.go make all of this for CloudFormation.
 //
-// How a process is run is worker's business. Function URLs and the sharing of layers are not here yet; their operations answer that they
-// are not supported.
+// How a process is run is worker's business. The sharing of layers is not here; its operations answer that they are not supported.
 package lambda

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	shapes "github.com/sallyport/sallyport/internal/awsapi/shapes/states"
+	tree "github.com/sallyport/sallyport/internal/json"
 	"github.com/sallyport/sallyport/internal/resource"
-	"github.com/sallyport/sallyport/internal/service/states/asl"
 )
 
 // Resources are the resource types of CloudFormation that are made here.
@@ -171,7 +171,7 @@ func substitute(text string, values map[string]any) string {
 			b, _ := json.Marshal(v) // it came from JSON
 			value = string(b)
 		}
-		quoted := string(asl.AppendString(nil, value))
+		quoted := string(tree.AppendQuoted(nil, value))
 		pairs = append(pairs, "${"+name+"}", quoted[1:len(quoted)-1])
 	}
 	return strings.NewReplacer(pairs...).Replace(text)

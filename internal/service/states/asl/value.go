@@ -8,7 +8,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	tree "github.com/sallyport/sallyport/internal/json"
 )
@@ -134,7 +133,7 @@ func AppendValue(b []byte, v any) []byte {
 	case float64:
 		return append(b, numberOf(v)...)
 	case string:
-		return AppendString(b, v)
+		return tree.AppendQuoted(b, v)
 	case json.RawMessage:
 		return append(b, v...)
 	case []any:
@@ -152,55 +151,12 @@ func AppendValue(b []byte, v any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(AppendString(b, v.Members[i].Name), ':')
+			b = append(tree.AppendQuoted(b, v.Members[i].Name), ':')
 			b = AppendValue(b, v.Members[i].Value)
 		}
 		return append(b, '}')
 	}
 	panic(fmt.Sprintf("asl: %T is no JSON value", v))
-}
-
-// AppendString appends s as a JSON string; only what must be escaped is.
-func AppendString(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if r == utf8.RuneError && n == 1 {
-				b = append(append(b, s[from:i]...), "\uFFFD"...)
-				from = i + 1
-			}
-			i += n
-			continue
-		}
-		if c >= 0x20 && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		b = append(b, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		case '\b':
-			b = append(b, '\\', 'b')
-		case '\f':
-			b = append(b, '\\', 'f')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-		i++
-		from = i
-	}
-	return append(append(b, s[from:]...), '"')
 }
 
 // numberOf writes a float as JavaScript would.
